@@ -1,0 +1,34 @@
+export { AssertionError, assert, unreachable } from './assert.js'
+export { type CatalogueEntry, catalogue, type ErrorCode, errno } from './catalogue.js'
+export { type Clock, systemClock } from './clock.js'
+export {
+  type Durability,
+  describe,
+  type ErrorDetails,
+  type Fact,
+  hasCode,
+  isRpmemError,
+  RpmemError,
+  systemCode,
+} from './error.js'
+export {
+  bytes,
+  count64be,
+  count64le,
+  i32le,
+  type Kind,
+  type Layout,
+  reserved,
+  struct,
+  u8,
+  u16be,
+  u16le,
+  u32be,
+  u32le,
+  u64be,
+  u64le,
+  type ValueOf,
+} from './layout.js'
+export { filteredLog, type Log, type LogLevel, logLevels, silentLog } from './log.js'
+export { type Random, seededRandom, systemRandom } from './random.js'
+export { alignDown, alignUp, formatBytes, formatMicroseconds, GiB, KiB, MiB, pageSize } from './units.js'

@@ -1,0 +1,20 @@
+/** Levels of rpmemd(1), most severe first. */
+export const logLevels = ['err', 'warn', 'notice', 'info', 'debug'] as const
+export type LogLevel = (typeof logLevels)[number]
+
+/** Where a room reports what it decided. Never a secret, never user data. */
+export interface Log {
+  write(level: LogLevel, message: string): void
+}
+
+export const silentLog: Log = { write: () => {} }
+
+/** Passes on what is at least as severe as `level`. */
+export function filteredLog(level: LogLevel, sink: Log): Log {
+  const limit = logLevels.indexOf(level)
+  return {
+    write(messageLevel, message) {
+      if (logLevels.indexOf(messageLevel) <= limit) sink.write(messageLevel, message)
+    },
+  }
+}

@@ -1,0 +1,69 @@
+// A contiguous address range made of file pieces: the memory behind a replica. Shared by the JavaScript handle, the lanes
+// that send from it and the service that writes into it; unmapped when the last of them lets go.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace rpmem {
+
+enum class DurabilityMethod { kDax, kMsync, kVolatile };
+
+struct FilePiece {
+  int fd;
+  uint64_t offset;
+  uint64_t length;
+};
+
+struct CopyMode {
+  bool flush = true;
+  bool drain = true;
+};
+
+// Where and why an operation on memory failed; `code` is an errno.
+struct MemoryError {
+  int code = 0;
+  std::string what;
+};
+
+class Mapping {
+ public:
+  static std::shared_ptr<Mapping> Map(std::span<const FilePiece> pieces, MemoryError& error);
+  static std::shared_ptr<Mapping> Anonymous(size_t size, MemoryError& error);
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+  ~Mapping();
+
+  uint8_t* base() const { return base_; }
+  size_t size() const { return size_; }
+  DurabilityMethod method() const { return method_; }
+  bool Contains(uint64_t offset, uint64_t length) const { return offset <= size_ && length <= size_ - offset; }
+
+  // Each returns 0 or an errno, and poisons the mapping on failure. Ranges must be inside. Callable on any thread.
+  int Flush(size_t offset, size_t length);
+  int Drain();
+  int Persist(size_t offset, size_t length);
+  int DeepPersist(size_t offset, size_t length);
+  int CopyIn(size_t offset, const void* source, size_t length, CopyMode mode);
+  int Move(size_t to, size_t from, size_t length, CopyMode mode);
+  int Fill(size_t offset, uint8_t byte, size_t length, CopyMode mode);
+
+  // The first failure, or 0: EIO after a failed msync, EFAULT after SIGBUS.
+  int failure() const { return failure_.load(std::memory_order_acquire); }
+
+ private:
+  Mapping() = default;
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+  uint8_t* base_ = nullptr;
+  size_t size_ = 0;
+  DurabilityMethod method_ = DurabilityMethod::kVolatile;
+  std::atomic<int> failure_{0};
+};
+
+}  // namespace rpmem
