@@ -1,4 +1,14 @@
 export { AssertionError, assert, unreachable } from './assert.js'
+export {
+  attributesAreZero,
+  attributesEqual,
+  incompatSingleHeader,
+  type PoolAttributes,
+  signatureSize,
+  userFlagsSize,
+  uuidSize,
+  zeroAttributes,
+} from './attributes.js'
 export { type CatalogueEntry, catalogue, type ErrorCode, errno } from './catalogue.js'
 export { type Clock, systemClock } from './clock.js'
 export {
