@@ -12,23 +12,30 @@ const features = ['signature', 'major', 'compat', 'incompat', 'roCompat'] as con
 const shared = ['poolsetUuid', 'prevReplicaUuid', 'nextReplicaUuid', 'archFlags'] as const
 
 /**
- * Checks the headers of one replica in the order of reference pool-format 3.3. The first rule broken is
- * ERR_HEADER_INVALID with facts `part` and `field`. What signature, features and flags mean is not judged here.
+ * Checks the headers of one replica in the order of reference pool-format 3.3, the ring last, so that a damaged part is
+ * named and not its neighbour. The first rule broken is ERR_HEADER_INVALID with facts `part` and `field`. What signature,
+ * features and flags mean is not judged here.
  */
 export function checkHeaders(pages: readonly HeaderPage[]): PartHeader[] {
-  const headers = pages.map(({ page }) => decodeHeader(page))
+  const headers: PartHeader[] = []
+  for (const { path, page } of pages) headers.push(checkHeader(path, page, headers[0]))
   const links = ring(headers.map(header => header.uuid))
-  for (const [part, { path, page }] of pages.entries()) {
-    const [first, header, link] = [headers[0], headers[part], links[part]]
-    assert(first && header && link, 'there are as many headers as pages')
-    if (pageIsZero(page)) throw invalid(path, 'signature', 'the header is empty')
-    same(path, features, header, first)
-    if (header.checksum !== headerChecksum(page)) throw invalid(path, 'checksum', 'the checksum is wrong')
-    same(path, shared, header, first)
+  for (const [part, { path }] of pages.entries()) {
+    const [header, link] = [headers[part], links[part]]
+    assert(header && link, 'there are as many headers as pages')
     if (!equal(header.prevPartUuid, link.prev)) throw invalid(path, 'prevPartUuid', 'the part before it is another')
     if (!equal(header.nextPartUuid, link.next)) throw invalid(path, 'nextPartUuid', 'the part behind it is another')
   }
   return headers
+}
+
+function checkHeader(path: string, page: Uint8Array, first: PartHeader | undefined): PartHeader {
+  const header = decodeHeader(page)
+  if (pageIsZero(page)) throw invalid(path, 'signature', 'the header is empty')
+  if (first) same(path, features, header, first)
+  if (header.checksum !== headerChecksum(page)) throw invalid(path, 'checksum', 'the checksum is wrong')
+  if (first) same(path, shared, header, first)
+  return header
 }
 
 function same<K extends keyof PartHeader>(path: string, fields: readonly K[], left: PartHeader, right: PartHeader) {

@@ -48,8 +48,8 @@ export const headerLayout = struct('part header', pageSize, {
 /** A header as a value; its checksum is computed by `encodeHeader` and checked by `checkHeaders`. */
 export type PartHeader = Omit<ValueOf<typeof headerLayout>, 'checksum'>
 
-const checksumAt = headerLayout.offsets['checksum'] ?? 0
-const incompatAt = headerLayout.offsets['incompat'] ?? 0
+const checksumAt = headerLayout.offsets.checksum ?? 0
+const incompatAt = headerLayout.offsets.incompat ?? 0
 const halfPage = 2048
 
 /** The page with its checksum. With CKSUM_2K the shutdown state is not covered, without it everything is. */

@@ -13,7 +13,7 @@ export const shutdownStateLayout = struct('shutdown state', size, {
 })
 export type ShutdownState = ValueOf<typeof shutdownStateLayout>
 
-const checksumAt = shutdownStateLayout.offsets['checksum'] ?? 0
+const checksumAt = shutdownStateLayout.offsets.checksum ?? 0
 
 /** The state that open writes (dirty 1) and close takes back (dirty 0); a clean one without known devices is all zero. */
 export function shutdownState(dirty: boolean, devices: DeviceState = unknownDevices): ShutdownState {

@@ -1,0 +1,25 @@
+export { decodeHeader, encodeHeader, headerChecksum, type PartHeader } from './header.js'
+export { attributesOf, checkAttributes } from './header-attributes.js'
+export { checkHeaders, type HeaderPage } from './header-check.js'
+export {
+  type HeaderOptions,
+  locate,
+  minimumPartSize,
+  minimumPoolSize,
+  type PartPlace,
+  type Piece,
+  type ReplicaLayout,
+  replicaLayout,
+} from './layout.js'
+export type { Persisting, PersistOptions, Replica } from './replica.js'
+export {
+  type CreateReplicaPartsRequest,
+  createReplicaParts,
+  openReplicaParts,
+  type RemoveReplicaPartsRequest,
+  ReplicaParts,
+  type ReplicaPartsRequest,
+  removeReplicaParts,
+} from './replica-parts.js'
+export type { Storage } from './storage.js'
+export { formatUuid } from './uuid.js'

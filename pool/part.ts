@@ -1,0 +1,176 @@
+import { type FileHandle, open, unlink } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { pageSize, systemCode } from '../core/index.js'
+import { type PartPlace, partSize } from './layout.js'
+import { notAFile, partBusy, partError, partExists, partMissing } from './part-error.js'
+import type { Storage } from './storage.js'
+
+/**
+ * One file of a replica, open and locked until close(). The exclusive lock is the only guard against a second opener, so it
+ * is taken before anything is read or changed.
+ */
+export class Part {
+  readonly path: string
+  /** True if this object made the file. */
+  readonly created: boolean
+  readonly #file: FileHandle
+
+  private constructor(path: string, created: boolean, file: FileHandle) {
+    this.path = path
+    this.created = created
+    this.#file = file
+  }
+
+  /**
+   * Makes the file, or adopts one of exactly the right size, and gives it all its space. A new file has mode 0600 from the
+   * beginning: an attempt that is killed leaves nothing that its owner could not open and judge. Undone on failure.
+   */
+  static async create(place: PartPlace, storage: Storage): Promise<Part> {
+    const part = (await createFile(place.path)) ?? (await openFile(place.path))
+    try {
+      await part.claim(storage)
+      if (!part.created) await part.checkSize(place.size)
+      await part.#allocate(place.size, storage)
+      return part
+    } catch (error) {
+      if (part.created) await part.unlink()
+      await part.close()
+      throw error
+    }
+  }
+
+  /** Opens what create made: it must exist, be free, and have exactly the size of its line in the pool set. */
+  static async open(place: PartPlace, storage: Storage): Promise<Part> {
+    const part = await openFile(place.path)
+    try {
+      await part.claim(storage)
+      await part.checkSize(place.size)
+      return part
+    } catch (error) {
+      await part.close()
+      throw error
+    }
+  }
+
+  /** Locks whatever is there, of whatever size; for removal. */
+  static async claim(path: string, storage: Storage): Promise<Part> {
+    const part = await openFile(path)
+    try {
+      await part.claim(storage)
+      return part
+    } catch (error) {
+      await part.close()
+      throw error
+    }
+  }
+
+  static adopt(path: string, created: boolean, file: FileHandle): Part {
+    return new Part(path, created, file)
+  }
+
+  get fd(): number {
+    return this.#file.fd
+  }
+
+  async claim(storage: Storage): Promise<void> {
+    const stat = await this.#file.stat()
+    if (!stat.isFile()) throw notAFile(this.path)
+    if (!storage.lock(this.fd)) throw partBusy(this.path)
+    // Between our open and our lock, the last owner may have removed the pool: the lock would guard a nameless file.
+    if ((await this.#file.stat()).nlink === 0) throw partMissing(this.path)
+  }
+
+  async checkSize(size: number): Promise<void> {
+    const found = (await this.#file.stat()).size
+    if (found !== size) throw partSize(this.path, size, `the pool set says ${size} bytes, the file has ${found}`)
+  }
+
+  async readHeader(): Promise<Uint8Array> {
+    const page = new Uint8Array(pageSize)
+    const { bytesRead } = await this.#io('read the header of', () => this.#file.read(page, 0, pageSize, 0))
+    if (bytesRead < pageSize) throw partSize(this.path, bytesRead, 'the file ends inside its header')
+    return page
+  }
+
+  /** Durable when it resolves. */
+  async writeHeader(page: Uint8Array): Promise<void> {
+    await this.#io('write the header of', async () => {
+      await this.#file.write(page, 0, pageSize, 0)
+      await this.#file.sync()
+    })
+  }
+
+  async checkHeaderIsFree(): Promise<void> {
+    const page = await this.readHeader()
+    if (page.some(byte => byte !== 0)) throw partExists(this.path)
+  }
+
+  /** Time of the last change of the file's state, in whole seconds: what the header gives as time of creation. */
+  async changedAt(): Promise<bigint> {
+    const { ctimeNs } = await this.#io('examine', () => this.#file.stat({ bigint: true }))
+    return ctimeNs / 1_000_000_000n
+  }
+
+  /** Makes size and name of a new file durable and gives it the mode that was asked for. */
+  async publish(mode: number): Promise<void> {
+    if (!this.created) return
+    await this.#io('publish', async () => {
+      if (mode !== privateMode) await this.#file.chmod(mode)
+      await this.#file.sync()
+      await syncDirectory(dirname(this.path))
+    })
+  }
+
+  /** The name goes, the lock stays until close(): nobody can slip in between. */
+  async unlink(): Promise<void> {
+    await this.#io('remove', () => unlink(this.path))
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close()
+  }
+
+  async #allocate(size: number, storage: Storage): Promise<void> {
+    await this.#io('allocate space for', () => storage.allocate(this.fd, size))
+  }
+
+  async #io<T>(action: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      throw partError(this.path, action, error)
+    }
+  }
+}
+
+const privateMode = 0o600
+
+/** Undefined if something of that name exists already. */
+async function createFile(path: string): Promise<Part | undefined> {
+  try {
+    return Part.adopt(path, true, await open(path, 'wx+', privateMode))
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return undefined
+    throw partError(path, 'create', error)
+  }
+}
+
+async function openFile(path: string): Promise<Part> {
+  try {
+    return Part.adopt(path, false, await open(path, 'r+'))
+  } catch (error) {
+    const code = systemCode(error)
+    if (code === 'ENOENT') throw partMissing(path, error)
+    if (code === 'EISDIR' || code === 'ENXIO' || code === 'ENODEV') throw notAFile(path)
+    throw partError(path, 'open', error)
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r')
+  try {
+    await directory.sync()
+  } finally {
+    await directory.close()
+  }
+}
