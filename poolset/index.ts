@@ -1,0 +1,41 @@
+export { deviceNumber, type FileFact, type FileFacts, noFiles, systemFiles } from './file-facts.js'
+export { loadPoolSet } from './load.js'
+export { type Mistake, PoolSetSyntaxError, type Rule, renderMistake, renderMistakes } from './mistake.js'
+export {
+  type Notation,
+  notations,
+  type ParseOptions,
+  parsePoolSet,
+  printPoolSet,
+  recogniseNotation,
+} from './notation.js'
+export {
+  headerCount,
+  type Measure,
+  measure,
+  minimumPartSize,
+  minimumPoolSize,
+  type PartPlan,
+  type Plan,
+  plan,
+  type ReplicaMeasure,
+  type ReplicaPlan,
+  requirePlan,
+  type Violation,
+} from './plan.js'
+export {
+  type DirectoryFile,
+  isDirectorySet,
+  type Line,
+  type LineKind,
+  type LocalReplicaSpec,
+  localReplicas,
+  type PartKind,
+  type PartSpec,
+  type PoolSet,
+  type PoolSetOptions,
+  type RemoteReplicaSpec,
+  type ReplicaSpec,
+  remoteReplicas,
+} from './pool-set.js'
+export { parseSize, sizeSuffixes } from './size.js'
