@@ -7,7 +7,6 @@ export {
   type ParseOptions,
   parsePoolSet,
   printPoolSet,
-  recogniseNotation,
 } from './notation.js'
 export {
   headerCount,
