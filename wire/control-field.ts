@@ -1,5 +1,6 @@
 import { type Fact, type PoolAttributes, signatureSize, userFlagsSize, uuidSize } from '../core/index.js'
-import { ceiling, type Field, hex, integer, isObject, type Json, list, oneOf, record, text } from './json-field.js'
+import { ceiling, type Field, hex, integer, isObject, list, oneOf, record, text } from './json-field.js'
+import { checkPoolSetName, maxPoolSetNameSize, poolSetNameRule } from './pool-set-name.js'
 import { violation } from './violation.js'
 
 /** Fields of the control messages that have a shape of their own. */
@@ -18,6 +19,21 @@ export const attributes: Field<PoolAttributes> = record({
   prevUuid: hex(uuidSize),
   userFlags: hex(userFlagsSize),
 })
+
+const name = text(maxPoolSetNameSize)
+
+export const poolSet: Field<string> = {
+  read(json, where) {
+    const value = name.read(json, where)
+    const rule = poolSetNameRule(value)
+    if (rule !== undefined) throw violation(where.message, rule, { field: where.field })
+    return value
+  },
+  write(value) {
+    checkPoolSetName(value)
+    return value
+  },
+}
 
 /** Lowest and highest version of the dialect that an end speaks. */
 export interface VersionRange {
@@ -81,27 +97,39 @@ export const offers: Field<readonly Report[]> = {
   write: value => list(report, maxReports).write(value),
 }
 
-export type RemoteFacts = Readonly<Record<string, Exclude<Fact, bigint | undefined>>>
+/** A fact as it survives JSON. */
+export type RemoteFact = Exclude<Fact, bigint | undefined>
+export type RemoteFacts = Readonly<Record<string, RemoteFact>>
 
 const maxFacts = 64
-const maxFactList = 64
+const maxFactKey = 64
+const maxFactText = 1024
 
-/** Facts of an error as they survive JSON. Of those that a newer peer writes in another form the text is kept. */
+/** Facts of another form, which only a newer peer writes, are left out. */
 export const facts: Field<RemoteFacts> = {
   read(json, where) {
     if (!isObject(json)) throw violation(where.message, `${where.field} is an object`, { field: where.field })
-    const entries = Object.entries(json).slice(0, maxFacts)
-    return Object.fromEntries(entries.map(([key, value]) => [key.slice(0, 64), fact(value)]))
+    return limitFacts(json)
   },
-  write: value => value as Readonly<Record<string, Json>>,
+  write: limitFacts,
 }
 
-function fact(value: unknown): Exclude<Fact, bigint | undefined> {
-  if (typeof value === 'number' || typeof value === 'boolean') return value
-  if (typeof value === 'string') return value.slice(0, 1024)
-  if (Array.isArray(value)) return value.slice(0, maxFactList).map(scalar)
-  return (JSON.stringify(value) ?? '').slice(0, 1024)
+/** Cut to 64 facts of 1024 characters; what JSON cannot hold becomes text. */
+export function limitFacts(all: Readonly<Record<string, unknown>>): RemoteFacts {
+  const kept: [string, RemoteFact][] = []
+  for (const [key, value] of Object.entries(all)) {
+    const limited = Array.isArray(value) ? value.slice(0, maxFacts).map(limitFact) : limitFact(value)
+    const known = Array.isArray(limited) ? limited.every(isScalar) : limited !== undefined
+    if (known && kept.length < maxFacts) kept.push([key.slice(0, maxFactKey), limited as RemoteFact])
+  }
+  return Object.fromEntries(kept)
 }
 
-const scalar = (value: unknown): string | number =>
-  typeof value === 'number' ? value : (typeof value === 'string' ? value : (JSON.stringify(value) ?? '')).slice(0, 1024)
+const isScalar = (value: unknown): boolean => typeof value === 'number' || typeof value === 'string'
+
+function limitFact(value: unknown): string | number | boolean | undefined {
+  if (typeof value === 'bigint') return value.toString()
+  if (typeof value === 'number') return Number.isFinite(value) ? value : String(value)
+  if (typeof value === 'string') return value.slice(0, maxFactText)
+  return typeof value === 'boolean' ? value : undefined
+}

@@ -1,8 +1,7 @@
 import { count64be, KiB, struct, u32be } from '../core/index.js'
-import { attributes, facts, offers, versions } from './control-field.js'
+import { attributes, facts, offers, poolSet, versions } from './control-field.js'
 import { type FieldValues, flag, hex, integer, list, nullable, oneOf, record, text, word64 } from './json-field.js'
 import { laneSecretSize } from './lane-token.js'
-import { maxPoolSetNameSize } from './pool-set-name.js'
 
 /** As PMDK's request header; `size` counts the whole frame. */
 export const controlHeader = struct('control header', 12, { type: u32be, size: count64be })
@@ -15,7 +14,7 @@ const capabilities = list(capability, 64)
 
 const request = {
   id,
-  poolSet: text(maxPoolSetNameSize),
+  poolSet,
   size: integer(0),
   lanes: u32,
   provider: text(32),

@@ -1,12 +1,11 @@
 import { catalogue, describe, type ErrorCode, type Fact, RpmemError } from '../core/index.js'
-import type { RemoteFacts } from './control-field.js'
+import { limitFacts, type RemoteFact, type RemoteFacts } from './control-field.js'
 import type { ControlMessage } from './control-table.js'
 
 /** Longest texts that a failure carries; escaped as JSON at their worst they still fit a frame. */
-const maxMessage = 2048
+const maxMessage = 4096
 const maxHint = 1024
 const maxFactsSize = 24 * 1024
-const maxFact = 1024
 
 /**
  * Any error as the message that the target sends in place of an answer; `id` is that of the request, or 0 before `hello`.
@@ -21,32 +20,27 @@ export function failureOf(error: unknown, id: number): ControlMessage<'failure'>
     message: ours.message.slice(0, maxMessage),
     facts: factsOf(ours),
     hint: ours.hint.slice(0, maxHint),
-    errno: ours.errno,
+    errno: isErrno(ours.errno) ? ours.errno : undefined,
   }
 }
+
+const isErrno = (value: number | undefined): boolean => Number.isSafeInteger(value) && Number(value) > 0
 
 const bug = (error: unknown): RpmemError =>
   RpmemError.wrap('ERR_REMOTE', `rpmemd failed inside: ${describe(error)[0] ?? ''}`, error)
 
+/** Each fact cut to its limit; of those that together are too much, the ones that still fit. */
 function factsOf(error: RpmemError): RemoteFacts {
-  const all: [string, Fact][] = Object.entries(error.facts)
-  if (error.cause !== undefined) all.push(['cause', describe(error.cause).join('; ')])
-  const kept: [string, RemoteFacts[string]][] = []
-  let size = 0
-  for (const [key, value] of all) {
-    const fact = portable(value)
-    if (fact === undefined) continue
-    size += key.length * 6 + Buffer.byteLength(JSON.stringify(fact)) + 4
-    if (size > maxFactsSize) break
+  const cause: Record<string, Fact> = error.cause === undefined ? {} : { cause: describe(error.cause).join('; ') }
+  const kept: [string, RemoteFact][] = []
+  let left = maxFactsSize
+  for (const [key, fact] of Object.entries(limitFacts({ ...error.facts, ...cause }))) {
+    const size = Buffer.byteLength(JSON.stringify([key, fact]))
+    if (size > left) continue
+    left -= size
     kept.push([key, fact])
   }
   return Object.fromEntries(kept)
-}
-
-function portable(fact: Fact): RemoteFacts[string] | undefined {
-  if (typeof fact === 'bigint') return fact.toString()
-  if (typeof fact === 'number') return Number.isFinite(fact) ? fact : String(fact)
-  return typeof fact === 'string' ? fact.slice(0, maxFact) : fact
 }
 
 /**

@@ -19,8 +19,8 @@ export interface Frame {
 }
 
 /**
- * Cuts a stream into frames, however it is split. A header that breaks a rule is ERR_PROTOCOL, from then on for every call:
- * after it nobody knows where the next frame begins. Bytes of a frame that never ends stay in `pending`.
+ * Cuts a stream into frames, however it is split. A header that breaks a rule is ERR_PROTOCOL; after it, or after an error
+ * of the receiver, every call throws the same again, for nobody knows where the next frame begins.
  */
 export class Framer {
   readonly #shape: FrameShape
@@ -29,7 +29,7 @@ export class Framer {
   #target: Uint8Array
   #filled = 0
   #type = 0
-  #failure: Error | undefined
+  #failure: unknown
 
   constructor(shape: FrameShape) {
     this.#shape = shape
@@ -45,10 +45,15 @@ export class Framer {
   /** Delivers every frame that the chunk completes, in order, before it throws for what follows them. */
   push(chunk: Uint8Array, deliver: (frame: Frame) => void): void {
     if (this.#failure !== undefined) throw this.#failure
-    let rest = chunk
-    while (rest.length > 0) {
-      rest = this.#fill(rest)
-      if (this.#filled === this.#target.length) this.#complete(deliver)
+    try {
+      let rest = chunk
+      while (rest.length > 0) {
+        rest = this.#fill(rest)
+        if (this.#filled === this.#target.length) this.#complete(deliver)
+      }
+    } catch (error) {
+      this.#failure = error
+      throw error
     }
   }
 
@@ -57,7 +62,7 @@ export class Framer {
     if (this.#failure !== undefined) throw this.#failure
     if (this.#filled === 0) return
     const have = this.#filled
-    throw this.#fail('the stream ended inside a message', { have, wanted: this.#target.length })
+    throw violation(this.#shape.name, 'the stream ended inside a message', { have, wanted: this.#target.length })
   }
 
   #fill(chunk: Uint8Array): Uint8Array {
@@ -82,14 +87,9 @@ export class Framer {
     const size = view.getBigUint64(this.#shape.sizeAt)
     // Beyond 2^53 the number is rounded, which no limit minds.
     const rule = this.#shape.rule(this.#type, Number(size))
-    if (rule !== undefined) throw this.#fail(rule, { type: this.#type, size })
+    if (rule !== undefined) throw violation(this.#shape.name, rule, { type: this.#type, size })
     assert(size >= this.#header.length, 'the rule of a frame shape demands a whole header')
     this.#target = new Uint8Array(Number(size))
     this.#target.set(this.#header)
-  }
-
-  #fail(rule: string, facts: Record<string, number | bigint>): Error {
-    this.#failure = violation(this.#shape.name, rule, facts)
-    return this.#failure
   }
 }

@@ -1,4 +1,4 @@
-export type { RemoteFacts, Report, ReportedOffer, VersionRange } from './control-field.js'
+export type { RemoteFact, RemoteFacts, Report, ReportedOffer, VersionRange } from './control-field.js'
 export { decodeControl, encodeControl } from './control-message.js'
 export { type ControlMessage, type ControlType, controlHeader, maxControlSize } from './control-table.js'
 export { errorOf, failureOf } from './failure.js'
@@ -60,5 +60,5 @@ export {
   refusalError,
   refusalFor,
 } from './pmdk-status.js'
-export { maxPoolSetNameSize, poolSetNameRule, poolSetPathRule } from './pool-set-name.js'
+export { checkPoolSetName, maxPoolSetNameSize, poolSetNameRule, poolSetPathRule } from './pool-set-name.js'
 export { violation } from './violation.js'

@@ -1,4 +1,4 @@
-import { attributesAreZero, type PoolAttributes, RpmemError, zeroAttributes } from '../core/index.js'
+import { attributesAreZero, type PoolAttributes, zeroAttributes } from '../core/index.js'
 import {
   attributeBlock,
   closeFlagRemove,
@@ -12,7 +12,7 @@ import {
   requestHeader,
 } from './pmdk-layout.js'
 import type { PmdkRefusal } from './pmdk-status.js'
-import { maxPoolSetNameSize, poolSetNameRule, poolSetPathRule } from './pool-set-name.js'
+import { checkPoolSetName, maxPoolSetNameSize, poolSetPathRule } from './pool-set-name.js'
 import { reading, violation } from './violation.js'
 
 /** Message types that the initiator sends; the type of each answer is one higher. */
@@ -175,8 +175,7 @@ function common(request: PmdkCreate | PmdkOpen): Uint8Array {
 const attributes = (value: PoolAttributes | undefined): Uint8Array => attributeBlock.encode(value ?? zeroAttributes())
 
 function name(poolSet: string): [Uint8Array, Uint8Array] {
-  const rule = poolSetNameRule(poolSet)
-  if (rule !== undefined) throw new RpmemError('ERR_ARGUMENT', rule, { facts: { poolSet: poolSet.slice(0, 256) } })
+  checkPoolSetName(poolSet)
   const text = Buffer.from(`${poolSet}\0`, 'utf8')
   return [nameLength.encode({ value: text.length }), text]
 }

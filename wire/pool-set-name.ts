@@ -1,3 +1,5 @@
+import { RpmemError } from '../core/index.js'
+
 /** PATH_MAX with its NUL: no longer name can be opened below any directory. */
 export const maxPoolSetNameSize = 4096
 
@@ -11,6 +13,12 @@ export function poolSetNameRule(name: string): string | undefined {
   const encoded = Buffer.from(name, 'utf8')
   if (encoded.length >= maxPoolSetNameSize) return `the pool set name takes more than ${maxPoolSetNameSize - 1} bytes`
   return encoded.toString('utf8') === name ? undefined : 'the pool set name is not well-formed Unicode'
+}
+
+/** A caller's name that cannot travel is ERR_ARGUMENT. */
+export function checkPoolSetName(name: string): void {
+  const rule = poolSetNameRule(name)
+  if (rule !== undefined) throw new RpmemError('ERR_ARGUMENT', rule, { facts: { poolSet: name.slice(0, 256) } })
 }
 
 /**
