@@ -5,14 +5,23 @@
       "target_name": "fabric_native",
       "sources": [
         "fabric-native/src/addon.cc",
+        "fabric-native/src/bus-guard.cc",
+        "fabric-native/src/dirty-pages.cc",
+        "fabric-native/src/file.cc",
+        "fabric-native/src/mapped-range.cc",
         "fabric-native/src/mapping.cc",
-        "fabric-native/src/memory.cc"
+        "fabric-native/src/memory-view.cc",
+        "fabric-native/src/memory.cc",
+        "fabric-native/src/native-error.cc",
+        "fabric-native/src/shared-memory.cc",
+        "fabric-native/src/store.cc"
       ],
       "include_dirs": ["<!@(node -p \"require('node-addon-api').include\")"],
       "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_DISABLE_DEPRECATED"],
       "cflags!": ["-fno-exceptions"],
       "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++17"],
       "cflags_cc": ["-std=c++20", "-O2", "-Wall", "-Wextra", "-Werror", "-Wno-cast-function-type", "-fvisibility=hidden"],
+      "ldflags": ["-Wl,-z,nodelete"],
       "libraries": ["-lpmem2", "-ldl", "-lpthread"],
       "conditions": [
         ["sanitize!=''", {

@@ -31,6 +31,8 @@ struct MemoryError {
   std::string what;
 };
 
+class MappedRange;
+
 class Mapping {
  public:
   static std::shared_ptr<Mapping> Map(std::span<const FilePiece> pieces, MemoryError& error);
@@ -56,8 +58,17 @@ class Mapping {
   // The first failure, or 0: EIO after a failed msync, EFAULT after SIGBUS.
   int failure() const { return failure_.load(std::memory_order_acquire); }
 
+  // For whoever hands out addresses that may outlive the mapping: keeps them valid, but not the files behind them.
+  std::shared_ptr<MappedRange> range() const;
+
  private:
   Mapping() = default;
+  static std::shared_ptr<Mapping> Over(std::shared_ptr<MappedRange> range, MemoryError& error);
+  int Settle(int rc);
+  int Complete(size_t offset, size_t length, CopyMode mode);
+  int CompleteDax(CopyMode mode);
+  unsigned StoreFlags(CopyMode mode) const;
+
   struct Impl;
   std::unique_ptr<Impl> impl_;
   uint8_t* base_ = nullptr;

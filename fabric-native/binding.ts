@@ -1,0 +1,28 @@
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { RpmemError } from '../core/index.js'
+import type { FileBinding, MemoryBinding } from './memory-binding.js'
+
+/** Everything the addon exports. */
+export interface NativeBinding extends MemoryBinding, FileBinding {}
+
+let loaded: NativeBinding | undefined
+
+/**
+ * The addon, loaded at the first call and not at import, so that commands which touch no memory work without it. From
+ * dist/fabric-native/ it lies in build/Release/ of the package.
+ * @throws ERR_NATIVE_MISSING with the loader's error as cause
+ */
+export function loadBinding(): NativeBinding {
+  loaded ??= requireAddon(fileURLToPath(new URL('../../build/Release/fabric_native.node', import.meta.url)))
+  return loaded
+}
+
+function requireAddon(path: string): NativeBinding {
+  try {
+    const addon: any = createRequire(import.meta.url)(path)
+    return addon
+  } catch (cause) {
+    throw RpmemError.wrap('ERR_NATIVE_MISSING', 'the native addon cannot be loaded', cause, { facts: { path } })
+  }
+}

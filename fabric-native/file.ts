@@ -1,0 +1,50 @@
+import { RpmemError } from '../core/index.js'
+import { loadBinding } from './binding.js'
+import { systemError } from './native-failure.js'
+
+/** File operations that Node.js lacks. Failures are system errors with `code`, `errno` and `syscall`, as in node:fs. */
+
+/**
+ * Gives the file blocks for its first `length` bytes and grows it to that length, off the event loop
+ * (posix_fallocate(3)). ENOSPC: the file may have become longer and holds some of the blocks.
+ */
+export async function allocateFile(fd: number, length: number): Promise<void> {
+  try {
+    await loadBinding().allocateFile(fd, length)
+  } catch (error) {
+    throw systemError(error)
+  }
+}
+
+export function allocateFileSync(fd: number, length: number): void {
+  asSystemCall(() => loadBinding().allocateFileSync(fd, length))
+}
+
+/**
+ * Locks the open file against every other opener, in this process too (flock(2), exclusive, without waiting). False if it is
+ * locked already. The lock ends when the last duplicate of the descriptor is closed; a mapping does not keep it.
+ */
+export function lockFile(fd: number): boolean {
+  return asSystemCall(() => loadBinding().lockFile(fd))
+}
+
+/** The magic number of statfs(2), and whether such a file system forgets everything with the power (tmpfs, ramfs). */
+export function fileSystemKind(fd: number): { magic: number; inMemory: boolean } {
+  return asSystemCall(() => loadBinding().fileSystemKind(fd))
+}
+
+/**
+ * What can be mapped of a file or of a device DAX, whose stat gives no size. Offsets and lengths of pieces must be multiples
+ * of `alignment`, bytes.
+ */
+export function mappableSize(fd: number): { size: number; alignment: number; deviceDax: boolean } {
+  return asSystemCall(() => loadBinding().mappableSize(fd))
+}
+
+function asSystemCall<Result>(call: () => Result): Result {
+  try {
+    return call()
+  } catch (error) {
+    throw error instanceof RpmemError ? error : systemError(error)
+  }
+}

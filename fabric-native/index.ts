@@ -1,0 +1,19 @@
+export {
+  type ConnectOptions,
+  type Dialect,
+  type Fabric,
+  type LaneOperation,
+  type Lanes,
+  type ListenOptions,
+  type PersistMethod,
+  type ProviderName,
+  type ProviderOffer,
+  type ProviderReport,
+  providerNames,
+  type Service,
+  type ServiceCounters,
+  type Ticket,
+} from './fabric.js'
+export { allocateFile, allocateFileSync, fileSystemKind, lockFile, mappableSize } from './file.js'
+export type { CopyOptions, DurabilityMethod, FilePiece, Memory } from './memory.js'
+export { attachMemory, type MemoryToken, NativeMemory } from './native-memory.js'

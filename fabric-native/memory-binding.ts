@@ -1,0 +1,64 @@
+import type { DurabilityMethod, FilePiece } from './memory.js'
+
+/** A tagged object of the addon: opaque, valid in the thread that made it. */
+export interface MemoryHandle {
+  readonly __memory: unique symbol
+}
+
+/**
+ * Outcome of a frequent native call. 0: done. Positive: the errno of a failure that happened now. The negative ones are the
+ * table Status in src/memory.cc.
+ */
+export const status = {
+  done: 0,
+  notAMemory: -1,
+  closed: -2,
+  outside: -3,
+  notANumber: -4,
+  notBytes: -5,
+  poisoned: -6,
+  truncated: -7,
+  sourceFailed: -8,
+} as const
+
+/** Bits of the last argument of the copying calls. */
+export const copyFlags = { noFlush: 1, noDrain: 2 } as const
+
+/** What an error thrown by the addon carries besides its message; `code` is an errno. */
+export interface NativeFailure extends Error {
+  readonly code: number
+  readonly syscall: string
+}
+
+/** The memory part of the addon. Offsets and lengths are bytes; whatever is passed, the process survives. */
+export interface MemoryBinding {
+  mapFiles(pieces: readonly FilePiece[]): MemoryHandle
+  mapAnonymous(size: number): MemoryHandle
+  describeMemory(memory: MemoryHandle): { size: number; method: DurabilityMethod }
+  /** 0, EIO (made durable in vain) or EFAULT (SIGBUS). */
+  memoryFailure(memory: MemoryHandle): number
+  memoryClosed(memory: MemoryHandle): boolean
+  viewMemory(memory: MemoryHandle, offset: number, length: number): ArrayBuffer
+  closeMemory(memory: MemoryHandle): void
+  shareMemory(memory: MemoryHandle, token: string): void
+  attachMemory(token: string): MemoryHandle
+
+  flush(memory: MemoryHandle, offset: number, length: number): number
+  drain(memory: MemoryHandle): number
+  persist(memory: MemoryHandle, offset: number, length: number): number
+  deepPersist(memory: MemoryHandle, offset: number, length: number): number
+  read(memory: MemoryHandle, offset: number, into: Uint8Array): number
+  copyIn(memory: MemoryHandle, offset: number, source: Uint8Array, flags: number): number
+  move(memory: MemoryHandle, to: number, from: number, length: number, flags: number): number
+  fill(memory: MemoryHandle, offset: number, byte: number, length: number, flags: number): number
+  copyFrom(memory: MemoryHandle, other: MemoryHandle, offset: number, length: number, flags: number): number
+}
+
+/** The part of the addon for file operations that Node.js lacks. */
+export interface FileBinding {
+  allocateFile(fd: number, length: number): Promise<void>
+  allocateFileSync(fd: number, length: number): void
+  lockFile(fd: number): boolean
+  fileSystemKind(fd: number): { magic: number; inMemory: boolean }
+  mappableSize(fd: number): { size: number; alignment: number; deviceDax: boolean }
+}

@@ -1,0 +1,213 @@
+import { randomBytes } from 'node:crypto'
+import { markAsUntransferable } from 'node:worker_threads'
+import { type ErrorCode, errno, RpmemError } from '../core/index.js'
+import { loadBinding, type NativeBinding } from './binding.js'
+import type { CopyOptions, DurabilityMethod, FilePiece, Memory } from './memory.js'
+import { copyFlags, type MemoryHandle, status } from './memory-binding.js'
+import { isRange, maxViewLength, outside, poisoned, tooLong, truncated } from './memory-error.js'
+import { isNativeFailure, SystemError, systemError } from './native-failure.js'
+
+/** Proof, good for this process only, that its bearer may attach to a memory; can be posted to a worker thread. */
+export type MemoryToken = string
+
+/**
+ * Memory mapped through libpmem2 (libpmem2(7), pmem2_map_new(3)). Flushed ranges are made durable by the drain of the same
+ * mapping, whichever thread drains; persist includes what was flushed before it, as pmemobj_persist(3) does.
+ *
+ * | method | flush | drain | deep persist |
+ * | --- | --- | --- | --- |
+ * | dax | cache lines | fence | pmem2_deep_flush(3) |
+ * | msync | remembers the pages | msync(2) of their union | the same: msync already reaches the disk and flushes its cache |
+ * | volatile | nothing | fence | the same |
+ *
+ * One object belongs to one thread; `share` and `attachMemory` bring the memory to others.
+ */
+export class NativeMemory implements Memory {
+  readonly size: number
+  readonly method: DurabilityMethod
+  readonly #native: NativeBinding
+  readonly #handle: MemoryHandle
+  #failure: RpmemError | undefined
+
+  private constructor(native: NativeBinding, handle: MemoryHandle) {
+    this.#native = native
+    this.#handle = handle
+    const { size, method } = native.describeMemory(handle)
+    this.size = size
+    this.method = method
+  }
+
+  /**
+   * Pieces of files as one contiguous range, in the order given. The method is that of the weakest piece.
+   * @throws ERR_MAP with the system error; nothing stays mapped
+   */
+  static map(pieces: readonly FilePiece[]): NativeMemory {
+    return NativeMemory.#open('ERR_MAP', 'the parts cannot be mapped', native => native.mapFiles(pieces))
+  }
+
+  /** Memory without a file, filled with zeros; its method is `volatile`. `size` is at least 1. */
+  static anonymous(size: number): NativeMemory {
+    const what = `${size} bytes of anonymous memory cannot be mapped`
+    return NativeMemory.#open('ERR_MAP', what, native => native.mapAnonymous(size))
+  }
+
+  /**
+   * The memory that another thread of this process shared, with views of its own.
+   * @throws ERR_CLOSED if its owner has closed it meanwhile, or the token was never given out
+   */
+  static attach(token: MemoryToken): NativeMemory {
+    const what = 'no open memory was shared under this token'
+    return NativeMemory.#open('ERR_CLOSED', what, native => native.attachMemory(token))
+  }
+
+  static #open(code: ErrorCode, what: string, open: (native: NativeBinding) => MemoryHandle): NativeMemory {
+    const native = loadBinding()
+    try {
+      return new NativeMemory(native, open(native))
+    } catch (cause) {
+      if (!isNativeFailure(cause)) throw cause
+      throw RpmemError.wrap(code, what, systemError(cause), { errno: cause.code })
+    }
+  }
+
+  /** The tagged handle, for the other half of the addon. */
+  get handle(): MemoryHandle {
+    return this.#handle
+  }
+
+  get closed(): boolean {
+    return this.#native.memoryClosed(this.#handle)
+  }
+
+  get failure(): RpmemError | undefined {
+    const code = this.#failure === undefined ? this.#native.memoryFailure(this.#handle) : 0
+    if (code !== 0) this.#failure = code === errno.EIO ? poisoned() : truncated()
+    return this.#failure
+  }
+
+  view(offset: number, length: number): Uint8Array {
+    if (length > maxViewLength) throw tooLong(length)
+    if (!isRange(offset, length, this.size)) throw outside(offset, length, this.size)
+    if (length === 0) {
+      this.read(offset, nothing)
+      return new Uint8Array(0)
+    }
+    const buffer = this.#guard(() => this.#native.viewMemory(this.#handle, offset, length))
+    markAsUntransferable(buffer)
+    return new Uint8Array(buffer)
+  }
+
+  read(offset: number, into: Uint8Array): void {
+    this.#check(this.#native.read(this.#handle, offset, into), offset, into.length)
+  }
+
+  flush(offset: number, length: number): void {
+    this.#check(this.#native.flush(this.#handle, offset, length), offset, length)
+  }
+
+  drain(): void {
+    this.#check(this.#native.drain(this.#handle), 0, 0)
+  }
+
+  persist(offset: number, length: number): void {
+    this.#check(this.#native.persist(this.#handle, offset, length), offset, length)
+  }
+
+  deepPersist(offset: number, length: number): void {
+    this.#check(this.#native.deepPersist(this.#handle, offset, length), offset, length)
+  }
+
+  copyIn(offset: number, source: Uint8Array, options?: CopyOptions): void {
+    this.#check(this.#native.copyIn(this.#handle, offset, source, flagsOf(options)), offset, source.length)
+  }
+
+  move(to: number, from: number, length: number, options?: CopyOptions): void {
+    this.#check(this.#native.move(this.#handle, to, from, length, flagsOf(options)), Math.max(to, from), length)
+  }
+
+  fill(offset: number, byte: number, length: number, options?: CopyOptions): void {
+    this.#check(this.#native.fill(this.#handle, offset, byte, length, flagsOf(options)), offset, length)
+  }
+
+  copyFrom(other: Memory, offset: number, length: number, options?: CopyOptions): void {
+    if (!(other instanceof NativeMemory)) {
+      this.copyIn(offset, other.view(offset, length), options)
+      return
+    }
+    const outcome = this.#native.copyFrom(this.#handle, other.#handle, offset, length, flagsOf(options))
+    if (outcome === status.sourceFailed && other.failure !== undefined) throw other.failure
+    this.#check(outcome, offset, length)
+  }
+
+  /**
+   * Lets `attachMemory` in another thread of this process find the memory as long as it is open here.
+   * After close() of this object the others get ERR_CLOSED; the memory stays mapped until the last has closed.
+   */
+  share(): MemoryToken {
+    const token = randomBytes(32).toString('hex')
+    this.#guard(() => this.#native.shareMemory(this.#handle, token))
+    return token
+  }
+
+  close(): void {
+    this.#native.closeMemory(this.#handle)
+  }
+
+  #check(outcome: number, offset: number, length: number): void {
+    if (outcome !== status.done) throw this.#explain(outcome, offset, length)
+  }
+
+  #explain(outcome: number, offset: number, length: number): RpmemError {
+    if (outcome > 0) return this.#refused(outcome, offset, length)
+    switch (outcome) {
+      case status.closed:
+        return new RpmemError('ERR_CLOSED', 'the memory was closed')
+      case status.outside:
+        return outside(offset, length, this.size)
+      case status.poisoned:
+        return this.failure ?? poisoned()
+      case status.truncated:
+        return this.failure ?? truncated()
+      case status.notBytes:
+        return new RpmemError('ERR_ARGUMENT', 'the bytes must be a Uint8Array')
+      case status.notANumber:
+        return new RpmemError(
+          'ERR_ARGUMENT',
+          'offsets and lengths must be integers from 0 to 2^53 - 1, bytes from 0 to 255',
+        )
+      default:
+        return new RpmemError('ERR_ARGUMENT', 'the other memory is not usable', { facts: { outcome } })
+    }
+  }
+
+  /** The storage refused just now: this call tells why, later ones that the memory is poisoned since. */
+  #refused(code: number, offset: number, length: number): RpmemError {
+    const error = RpmemError.wrap('ERR_MSYNC', 'the range could not be made durable', new SystemError(code, 'msync'), {
+      facts: { offset, length },
+      errno: code,
+      durability: 'unknown',
+    })
+    this.#failure ??= poisoned(error)
+    return error
+  }
+
+  #guard<Result>(call: () => Result): Result {
+    try {
+      return call()
+    } catch (cause) {
+      if (isNativeFailure(cause) && cause.code === errno.EBADF)
+        throw new RpmemError('ERR_CLOSED', 'the memory was closed')
+      throw isNativeFailure(cause) ? RpmemError.wrap('ERR_ARGUMENT', cause.message, systemError(cause)) : cause
+    }
+  }
+}
+
+/** Attaches to the memory that another thread of this process shared; see NativeMemory.attach. */
+export const attachMemory = (token: MemoryToken): NativeMemory => NativeMemory.attach(token)
+
+const nothing = new Uint8Array(0)
+
+function flagsOf(options: CopyOptions | undefined): number {
+  if (options === undefined) return 0
+  return (options.noFlush === true ? copyFlags.noFlush : 0) | (options.noDrain === true ? copyFlags.noDrain : 0)
+}

@@ -1,0 +1,16 @@
+#include <napi.h>
+
+#include "file.h"
+#include "memory.h"
+
+namespace {
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  rpmem::InitMemory(env, exports);
+  rpmem::InitFile(env, exports);
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(fabric_native, Init)
