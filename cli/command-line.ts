@@ -38,9 +38,58 @@ function commands(io: Io, exit: (code: number) => void): Command {
       'after',
       examples('rpmem demo', 'rpmem create counter.set --signature COUNTER', 'rpmem info counter.set'),
     )
+  addInfo(program, io, exit)
+  addPoolSet(program, io, exit)
   addExplain(program, io)
-  void exit
   return program
+}
+
+const verdict = (good: boolean): number => (good ? exitCodes.ok : exitCodes.failed)
+
+interface Json {
+  readonly json?: boolean
+}
+
+function addInfo(program: Command, io: Io, exit: (code: number) => void): void {
+  program
+    .command('info <SET|FILE>')
+    .description('print the headers of the parts of a pool set, or of one part')
+    .option('--json', 'print JSON')
+    .addHelpText('after', examples('rpmem info counter.set', 'rpmem info /mnt/pool/part0 --json'))
+    .action(async (path: string, { json = false }: Json) => {
+      const { printInfo } = await import('./info-command.js')
+      exit(verdict(await printInfo(path, json, io)))
+    })
+}
+
+function addPoolSet(program: Command, io: Io, exit: (code: number) => void): void {
+  const poolset = program.command('poolset').description('check, convert or plan a pool set file').helpCommand(false)
+  const commands = () => import('./poolset-command.js')
+  poolset
+    .command('check <FILE>')
+    .description('list every mistake of the file with line and column')
+    .option('--json', 'print JSON')
+    .addHelpText('after', examples('rpmem poolset check counter.set'))
+    .action(async (file: string, { json = false }: Json) =>
+      exit(verdict(await (await commands()).checkPoolSet(file, json, io))),
+    )
+  poolset
+    .command('convert <FILE>')
+    .description('write the set in another notation, comments included')
+    .requiredOption('--to <NOTATION>', 'text, yaml or ini')
+    .option('-o, --output <FILE>', 'a new file instead of standard output')
+    .addHelpText('after', examples('rpmem poolset convert counter.set --to yaml -o counter.yaml'))
+    .action(async (file: string, { to, output }: { to: string; output?: string }) =>
+      (await commands()).convertPoolSet(file, to, output, io),
+    )
+  poolset
+    .command('plan <FILE>')
+    .description('compute raw, header, usable and minimum sizes')
+    .option('--json', 'print JSON')
+    .addHelpText('after', examples('rpmem poolset plan counter.set'))
+    .action(async (file: string, { json = false }: Json) =>
+      exit(verdict(await (await commands()).planPoolSet(file, json, io))),
+    )
 }
 
 function addExplain(program: Command, io: Io): void {
@@ -49,7 +98,7 @@ function addExplain(program: Command, io: Io): void {
     .description('say what an error code means and what to do; without CODE, list them all')
     .option('--json', 'print JSON')
     .addHelpText('after', examples('rpmem explain ERR_HOST_KEY_UNKNOWN'))
-    .action(async (code: string | undefined, { json = false }: { json?: boolean }) => {
+    .action(async (code: string | undefined, { json = false }: Json) => {
       const { explanation } = await import('./explain-command.js')
       io.out(explanation(code, json, io))
     })

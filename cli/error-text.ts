@@ -1,10 +1,12 @@
 import { describe, isRpmemError, type RpmemError } from '../core/index.js'
+import { PoolSetSyntaxError, renderMistakes } from '../poolset/index.js'
 import type { Io } from './io.js'
 import { paintFor } from './paint.js'
 
 /** The one place where errors are put into words for the terminal: code and message, causes, facts, durability, hint. */
 export function errorText(error: unknown, io: Pick<Io, 'colors'>): string {
   const paint = paintFor(io)
+  if (error instanceof PoolSetSyntaxError) return `${paint.bad('error')} ${error.code}\n${renderMistakes(error)}\n`
   const [first = String(error), ...causes] = describe(error)
   const lines = [`${paint.bad('error')} ${first}`, ...causes.map(cause => `  because ${indented(cause)}`)]
   if (isRpmemError(error)) lines.push(...details(error).map(text => paint.faint(`  ${text}`)), `  hint: ${error.hint}`)
@@ -13,6 +15,7 @@ export function errorText(error: unknown, io: Pick<Io, 'colors'>): string {
 
 /** The same for programs: what the error holds, without a stack. */
 export function errorJson(error: unknown): object {
+  if (error instanceof PoolSetSyntaxError) return { code: error.code, message: error.message, mistakes: error.mistakes }
   if (!isRpmemError(error)) return { message: error instanceof Error ? error.message : String(error) }
   const { code, message, hint, durability, errno } = error
   return { code, message, causes: describe(error).slice(1), facts: printable(error), hint, durability, errno }
