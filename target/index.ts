@@ -1,0 +1,8 @@
+export { type CommandLine, parseCommandLine, usageText } from './command-line.js'
+export { type ConfigPlaces, globalConfigFile, loadSettings } from './config.js'
+export { type ConfigText, parseConfig } from './config-file.js'
+export { type DaemonLog, earlyLog, openDaemonLog } from './daemon-log.js'
+export { choosePersistMethod } from './persist-policy.js'
+export { expandPoolSetDir, resolvePoolSet } from './pool-set-path.js'
+export { defaultSettings, type Mistake, type Settings } from './settings.js'
+export { parseSshConnection, type SshConnection } from './ssh-connection.js'
