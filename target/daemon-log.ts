@@ -24,13 +24,6 @@ export function openDaemonLog(settings: Settings, stderr: Writable): DaemonLog {
   return { write: (level, message) => log.write(level, printable(message)), close: () => sink.close() }
 }
 
-/** Before the settings are known: errors only. */
-export const earlyLog = (stderr: Writable): DaemonLog => {
-  const sink = streamSink(stderr)
-  const log = filteredLog('err', sink)
-  return { write: (level, message) => log.write(level, printable(message)), close: () => sink.close() }
-}
-
 /** A name that an initiator sent must not be able to forge a line of the log or to move the cursor of its reader. */
 const printable = (message: string): string =>
   message.replace(/[\p{Cc}\u2028\u2029]/gu, found => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`)

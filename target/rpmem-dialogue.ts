@@ -1,0 +1,173 @@
+import { describe, RpmemError } from '../core/index.js'
+import { type ProviderName, providerNames } from '../fabric-native/index.js'
+import {
+  type ControlMessage,
+  checkAccept,
+  controlShape,
+  decodeControl,
+  encodeControl,
+  encodeFirstWord,
+  type Frame,
+  failureOf,
+  laneTokens,
+  makeLaneSecret,
+  ourCapabilities,
+  ourVersions,
+  violation,
+} from '../wire/index.js'
+import type { Dialogue, Send, Verdict } from './dialogue.js'
+import { maxInlineSize, Serving } from './serving.js'
+import type { TargetNode } from './target-node.js'
+
+type Begin = ControlMessage<'create' | 'open'>
+
+/** The target's side of the rpmem dialect (docs/protocol.md). A failed request is answered with everything known about it. */
+export class RpmemDialogue implements Dialogue {
+  readonly shape = controlShape
+  serving: Serving | undefined
+  readonly #node: TargetNode
+  readonly #send: Send
+  readonly #software: string
+  #hello: ControlMessage<'hello'> | undefined
+  #accepted = false
+
+  constructor(node: TargetNode, send: Send, software: string) {
+    this.#node = node
+    this.#send = send
+    this.#software = software
+  }
+
+  async greet(): Promise<void> {
+    this.#send(encodeFirstWord('rpmem'))
+    this.#hello = {
+      type: 'hello',
+      versions: ourVersions,
+      software: this.#software,
+      capabilities: ourCapabilities,
+      offers: await this.#node.offers,
+    }
+    this.#say(this.#hello)
+  }
+
+  async answer(frame: Frame): Promise<Verdict> {
+    const message = decodeControl(frame)
+    if (message.type === 'accept') return this.#accept(message)
+    if (!this.#accepted) throw violation(message.type, 'accept comes before every other message')
+    switch (message.type) {
+      case 'create':
+      case 'open':
+        return this.#serve(message)
+      case 'setAttributes':
+        return this.#setAttributes(message)
+      case 'ping':
+        this.#say({ type: 'pong', id: message.id, activeLanes: this.serving?.service.counters().activeLanes ?? 0 })
+        return 'go on'
+      case 'close':
+        return this.#close(message)
+      default:
+        throw violation(message.type, 'this message is the target’s to send')
+    }
+  }
+
+  reproach(error: RpmemError): void {
+    this.#say(failureOf(error, 0))
+  }
+
+  #say(message: ControlMessage): void {
+    this.#send(encodeControl(message))
+  }
+
+  #accept(message: ControlMessage<'accept'>): Verdict {
+    if (this.#accepted || !this.#hello) throw violation('accept', 'it comes once, after hello')
+    checkAccept(this.#hello, message)
+    this.#accepted = true
+    return 'go on'
+  }
+
+  async #serve(message: Begin): Promise<Verdict> {
+    if (this.serving) throw violation(message.type, 'a session serves one pool')
+    const secret = makeLaneSecret(this.#node.random)
+    try {
+      const request = serveRequest(message)
+      this.serving = await Serving.start(this.#node, request, {
+        dialect: 'rpmem',
+        tokens: lanes => laneTokens(secret, lanes),
+      })
+      this.#say(ready(message.id, this.serving, request.inlineSize, secret, this.#node))
+      return 'go on'
+    } catch (error) {
+      return this.#fail(message, error, 'over')
+    }
+  }
+
+  async #setAttributes(message: ControlMessage<'setAttributes'>): Promise<Verdict> {
+    try {
+      if (!this.serving) throw notServing()
+      await this.serving.pool.setAttributes(message.attributes)
+      this.#say({ type: 'done', id: message.id })
+      return 'go on'
+    } catch (error) {
+      return this.#fail(message, error, 'go on')
+    }
+  }
+
+  /** Lanes that could not be connected in time fail the close, and with it the creation, unless the pool is to go anyway. */
+  async #close(message: ControlMessage<'close'>): Promise<Verdict> {
+    const { serving } = this
+    try {
+      if (!serving) throw notServing()
+      this.serving = undefined
+      const failure = message.remove ? undefined : serving.lanesFailure
+      await serving.end({ remove: message.remove || failure !== undefined })
+      if (failure) throw failure
+      this.#say({ type: 'done', id: message.id })
+      return 'over'
+    } catch (error) {
+      return this.#fail(message, error, 'over')
+    }
+  }
+
+  #fail(message: { readonly type: string; readonly id: number }, error: unknown, verdict: Verdict): Verdict {
+    this.#node.log.write('err', `${message.type}: ${describe(error).join(': ')}`)
+    this.#say(failureOf(error, message.id))
+    return verdict
+  }
+}
+
+const notServing = (): RpmemError => new RpmemError('ERR_PROTOCOL', 'no pool was created or opened in this session')
+
+function serveRequest(message: Begin) {
+  const { type: kind, poolSet, size, lanes } = message
+  if (lanes === 0 || size === 0)
+    throw new RpmemError('ERR_ARGUMENT', `a pool needs a size and lanes, not ${size} bytes and ${lanes} lanes`, {
+      facts: { size, lanes },
+    })
+  const attributes = message.type === 'create' ? message.attributes : undefined
+  const inlineSize = Math.min(message.inlineSize, maxInlineSize)
+  return { kind, poolSet, size, lanes, provider: knownProvider(message.provider), inlineSize, attributes }
+}
+
+function knownProvider(name: string): ProviderName {
+  const provider = providerNames.find(known => known === name)
+  if (provider) return provider
+  throw new RpmemError('ERR_NO_PROVIDER', `this target does not know the provider '${name}'`, { facts: { name } })
+}
+
+function ready(id: number, serving: Serving, inlineSize: number, secret: Uint8Array, node: TargetNode) {
+  const { service, pool, method } = serving
+  return {
+    type: 'ready',
+    id,
+    address: node.connection?.serverAddress ?? '',
+    port: service.port,
+    method,
+    durability: pool.memory.method,
+    rkey: service.rkey,
+    raddr: service.raddr,
+    lanes: service.lanes,
+    inlineSize,
+    poolSize: pool.size,
+    attributes: pool.attributes,
+    secret,
+  } as const
+}
