@@ -1,3 +1,4 @@
+export { BufferMemory, type BufferMemoryOptions } from './buffer-memory.js'
 export {
   type ConnectOptions,
   type Dialect,

@@ -1,4 +1,5 @@
 import { RpmemError } from '../core/index.js'
+import { SystemError } from './native-failure.js'
 
 /** The errors that every implementation of Memory shares, and the checks behind them. */
 
@@ -26,6 +27,36 @@ export function tooLong(length: number): RpmemError {
   return new RpmemError('ERR_RANGE', message, {
     facts: { length, limit: maxViewLength },
     hint: 'Take several views; each may begin anywhere in the memory.',
+  })
+}
+
+/** A number that no range can have. */
+export function requireNumbers(...numbers: readonly unknown[]): void {
+  if (!numbers.every(number => Number.isSafeInteger(number) && Number(number) >= 0)) throw notNumbers()
+}
+
+export function requireByte(byte: unknown): void {
+  if (!Number.isInteger(byte) || Number(byte) < 0 || Number(byte) > 255) throw notNumbers()
+}
+
+export function requireBytes(bytes: unknown): void {
+  if (!(bytes instanceof Uint8Array)) throw notBytes()
+}
+
+export function notNumbers(): RpmemError {
+  return new RpmemError('ERR_ARGUMENT', 'offsets and lengths are integers from 0 to 2^53 - 1, bytes from 0 to 255')
+}
+
+export function notBytes(): RpmemError {
+  return new RpmemError('ERR_ARGUMENT', 'the bytes must be a Uint8Array')
+}
+
+/** The storage refused just now; what the range holds on it is unknown. */
+export function refused(code: number, offset: number, length: number): RpmemError {
+  return RpmemError.wrap('ERR_MSYNC', 'the range could not be made durable', new SystemError(code, 'msync'), {
+    facts: { offset, length },
+    errno: code,
+    durability: 'unknown',
   })
 }
 

@@ -4,8 +4,19 @@ import { type ErrorCode, errno, RpmemError } from '../core/index.js'
 import { loadBinding, type NativeBinding } from './binding.js'
 import type { CopyOptions, DurabilityMethod, FilePiece, Memory } from './memory.js'
 import { copyFlags, type MemoryHandle, status } from './memory-binding.js'
-import { isRange, maxViewLength, outside, poisoned, tooLong, truncated } from './memory-error.js'
-import { isNativeFailure, SystemError, systemError } from './native-failure.js'
+import {
+  isRange,
+  maxViewLength,
+  notBytes,
+  notNumbers,
+  outside,
+  poisoned,
+  refused,
+  requireNumbers,
+  tooLong,
+  truncated,
+} from './memory-error.js'
+import { isNativeFailure, systemError } from './native-failure.js'
 
 /** Proof, good for this process only, that its bearer may attach to a memory; can be posted to a worker thread. */
 export type MemoryToken = string
@@ -86,19 +97,18 @@ export class NativeMemory implements Memory {
   }
 
   view(offset: number, length: number): Uint8Array {
-    if (length > maxViewLength) throw tooLong(length)
+    this.read(offset, nothing)
+    requireNumbers(offset, length)
     if (!isRange(offset, length, this.size)) throw outside(offset, length, this.size)
-    if (length === 0) {
-      this.read(offset, nothing)
-      return new Uint8Array(0)
-    }
+    if (length > maxViewLength) throw tooLong(length)
+    if (length === 0) return new Uint8Array(0)
     const buffer = this.#guard(() => this.#native.viewMemory(this.#handle, offset, length))
     markAsUntransferable(buffer)
     return new Uint8Array(buffer)
   }
 
   read(offset: number, into: Uint8Array): void {
-    this.#check(this.#native.read(this.#handle, offset, into), offset, into.length)
+    this.#check(this.#native.read(this.#handle, offset, into), offset, into?.length)
   }
 
   flush(offset: number, length: number): void {
@@ -118,7 +128,7 @@ export class NativeMemory implements Memory {
   }
 
   copyIn(offset: number, source: Uint8Array, options?: CopyOptions): void {
-    this.#check(this.#native.copyIn(this.#handle, offset, source, flagsOf(options)), offset, source.length)
+    this.#check(this.#native.copyIn(this.#handle, offset, source, flagsOf(options)), offset, source?.length)
   }
 
   move(to: number, from: number, length: number, options?: CopyOptions): void {
@@ -169,12 +179,9 @@ export class NativeMemory implements Memory {
       case status.truncated:
         return this.failure ?? truncated()
       case status.notBytes:
-        return new RpmemError('ERR_ARGUMENT', 'the bytes must be a Uint8Array')
+        return notBytes()
       case status.notANumber:
-        return new RpmemError(
-          'ERR_ARGUMENT',
-          'offsets and lengths must be integers from 0 to 2^53 - 1, bytes from 0 to 255',
-        )
+        return notNumbers()
       default:
         return new RpmemError('ERR_ARGUMENT', 'the other memory is not usable', { facts: { outcome } })
     }
@@ -182,11 +189,7 @@ export class NativeMemory implements Memory {
 
   /** The storage refused just now: this call tells why, later ones that the memory is poisoned since. */
   #refused(code: number, offset: number, length: number): RpmemError {
-    const error = RpmemError.wrap('ERR_MSYNC', 'the range could not be made durable', new SystemError(code, 'msync'), {
-      facts: { offset, length },
-      errno: code,
-      durability: 'unknown',
-    })
+    const error = refused(code, offset, length)
     this.#failure ??= poisoned(error)
     return error
   }
