@@ -1,7 +1,7 @@
 import { controlHeader, controlHeaderRule } from './control-table.js'
 import type { FrameShape } from './framer.js'
 import { requestHeader, responseHeader } from './pmdk-layout.js'
-import { pmdkRequestHeaderRule } from './pmdk-request.js'
+import { pmdkRequestHeaderRule } from './pmdk-request-codec.js'
 import { pmdkResponseHeaderRule } from './pmdk-response.js'
 
 const offset = (offsets: Readonly<Record<string, number>>, field: string): number => offsets[field] ?? 0

@@ -35,8 +35,6 @@ export {
 } from './negotiation.js'
 export { type PmdkMethod, type PmdkProvider, pmdkBufferSize } from './pmdk-layout.js'
 export {
-  decodePmdkRequest,
-  encodePmdkRequest,
   type PmdkClose,
   type PmdkCreate,
   type PmdkOpen,
@@ -45,6 +43,7 @@ export {
   type PmdkSetAttributes,
   pmdkRefusalOf,
 } from './pmdk-request.js'
+export { decodePmdkRequest, encodePmdkRequest } from './pmdk-request-codec.js'
 export {
   decodePmdkResponse,
   encodePmdkResponse,

@@ -1,10 +1,13 @@
 import t from 'tap'
+import type { ProviderReport } from '../../fabric-native/index.js'
 import {
   acceptHello,
   type ControlMessage,
   checkAccept,
   chooseVersion,
   commonCapabilities,
+  decodeControl,
+  encodeControl,
   ourVersions,
 } from '../../wire/index.js'
 
@@ -59,4 +62,16 @@ t.test('an accept beyond the offer is a violation', async t => {
   for (const wrong of [accept(1), accept(4), accept(2, 'tall')]) {
     t.throws(() => checkAccept(hello(2, 3, 'wide'), wrong), { code: 'ERR_PROTOCOL', facts: { message: 'accept' } })
   }
+})
+
+t.test('the reports of a fabric travel in hello and arrive as reports of a fabric', async t => {
+  const offer = { fabricName: 'net', protocol: 0, protocolVersion: 1, maxLanes: 16, maxMessageSize: 2 ** 30 }
+  const reports: ProviderReport[] = [
+    { provider: 'verbs', reason: 'no device' },
+    { provider: 'tcp', offer: { provider: 'tcp', ...offer } },
+    { provider: 'sockets', offer: { provider: 'sockets', ...offer } },
+  ]
+  const received = decodeControl({ type: 0x1001, bytes: encodeControl({ ...hello(1, 1), offers: reports }) })
+  const arrived: readonly ProviderReport[] = received.type === 'hello' ? received.offers : []
+  t.strictSame(arrived, reports)
 })
