@@ -11,6 +11,18 @@ export {
   type ReplicaLayout,
   replicaLayout,
 } from './layout.js'
+export { nativeStorage } from './native-storage.js'
+export { PersistError, type ReplicaFailure } from './persist-error.js'
+export {
+  Pool,
+  type PoolEvents,
+  type PoolState,
+  type Receipt,
+  type ReplicaLoss,
+  type ReplicaReceipt,
+  type ReplicaStatus,
+} from './pool.js'
+export type { CopyPersistOptions, CreatePoolOptions, OpenPoolOptions, PoolPersistOptions } from './pool-options.js'
 export type { Persisting, PersistOptions, Replica } from './replica.js'
 export {
   type CreateReplicaPartsRequest,

@@ -1,4 +1,4 @@
-import type { DurabilityMethod, Memory } from '../fabric-native/memory.js'
+import type { DurabilityMethod, Memory } from '../fabric-native/index.js'
 import type { Persisting, PersistOptions, Replica } from './replica.js'
 import type { ReplicaParts } from './replica-parts.js'
 

@@ -1,5 +1,5 @@
 import type { PoolAttributes } from '../core/index.js'
-import type { Memory } from '../fabric-native/memory.js'
+import type { Memory } from '../fabric-native/index.js'
 import type { Replica } from './replica.js'
 
 /** One REPLICA line that is to become a replica. */

@@ -41,20 +41,25 @@ export function checkMeaning({ name, attributes }: NamedAttributes, expected: Ex
  * links to each other all around (reference pool-format 5).
  */
 export function checkReplicas(replicas: readonly NamedAttributes[]): void {
+  for (const replica of replicas) checkShared(replica, replicas[0])
   const links = ring(replicas.map(({ attributes }) => attributes.uuid))
-  const first = replicas[0]?.attributes
+  const before = 'the replica before it in the pool set is another than it was created with'
+  const behind = 'the replica behind it in the pool set is another than it was created with'
   for (const [index, { name, attributes }] of replicas.entries()) {
     const link = links[index]
-    assert(first && link, 'there is a first replica and a place in the ring')
-    for (const field of numbers) {
-      if (attributes[field] !== first[field]) throw invalid(name, field, `${field} differs from that of the master`)
-    }
-    for (const field of blocks) {
-      if (!uuidsEqual(attributes[field], first[field])) throw invalid(name, field, `${field} differs from the master's`)
-    }
-    const before = 'the replica before it in the pool set is another than it was created with'
-    const behind = 'the replica behind it in the pool set is another than it was created with'
+    assert(link, 'every replica has its place in the ring')
     if (!uuidsEqual(attributes.prevUuid, link.prev)) throw invalid(name, 'prevReplicaUuid', before)
     if (!uuidsEqual(attributes.nextUuid, link.next)) throw invalid(name, 'nextReplicaUuid', behind)
+  }
+}
+
+function checkShared({ name, attributes }: NamedAttributes, master: NamedAttributes | undefined): void {
+  if (!master) return
+  for (const field of numbers) {
+    if (attributes[field] !== master.attributes[field]) throw invalid(name, field, `${field} differs from the master's`)
+  }
+  for (const field of blocks) {
+    const equal = uuidsEqual(attributes[field], master.attributes[field])
+    if (!equal) throw invalid(name, field, `${field} differs from the master's`)
   }
 }

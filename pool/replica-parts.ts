@@ -7,11 +7,12 @@ import {
   RpmemError,
   systemRandom,
 } from '../core/index.js'
-import type { Memory } from '../fabric-native/memory.js'
+import type { Memory } from '../fabric-native/index.js'
 import { encodeHeader, incompatShutdownState, type PartHeader } from './header.js'
 import { attributesOf, checkAttributes, completeAttributes, headersOf, replaceAttributes } from './header-attributes.js'
 import { checkHeaders } from './header-check.js'
 import { checkPlaces, type HeaderOptions, type PartPlace, type ReplicaLayout, replicaLayout } from './layout.js'
+import { nativeStorage } from './native-storage.js'
 import { Part } from './part.js'
 import { checkShutdownState, shutdownState } from './shutdown-state.js'
 import type { Storage } from './storage.js'
@@ -20,7 +21,8 @@ export interface ReplicaPartsRequest {
   /** The files of the replica, in order. */
   readonly parts: readonly PartPlace[]
   readonly options: HeaderOptions
-  readonly storage: Storage
+  /** Default: the operating system's. */
+  readonly storage?: Storage
 }
 
 export interface CreateReplicaPartsRequest extends ReplicaPartsRequest {
@@ -41,7 +43,7 @@ export interface CreateReplicaPartsRequest extends ReplicaPartsRequest {
  * ERR_POOLSET_UNSUITABLE, ERR_MAP. Source: rpmem_create(3), reference pool-format 3.1 and 4.
  */
 export async function createReplicaParts(request: CreateReplicaPartsRequest): Promise<ReplicaParts> {
-  const { parts: places, options, storage, random = systemRandom, mode = 0o600 } = request
+  const { parts: places, options, storage = nativeStorage, random = systemRandom, mode = 0o600 } = request
   checkPlaces(places)
   checkAttributes(request.attributes, options)
   const layout = replicaLayout(places, options)
@@ -71,7 +73,7 @@ export async function createReplicaParts(request: CreateReplicaPartsRequest): Pr
  * ERR_SHUTDOWN_STATE, ERR_POOLSET_UNSUITABLE, ERR_MAP. Source: rpmem_open(3), reference pool-format 3.3.
  */
 export async function openReplicaParts(request: ReplicaPartsRequest): Promise<ReplicaParts> {
-  const { parts: places, options, storage } = request
+  const { parts: places, options, storage = nativeStorage } = request
   checkPlaces(places)
   const layout = replicaLayout(places, options)
   const parts: Part[] = []
@@ -192,13 +194,14 @@ export class ReplicaParts {
 /** Unlinks parts by name, as `rpmem_remove` does: header and size are not looked at. */
 export interface RemoveReplicaPartsRequest {
   readonly paths: readonly string[]
-  readonly storage: Storage
+  readonly storage?: Storage
   /** A missing part is no error, and a locked one is passed over. */
   readonly force?: boolean
 }
 
 /** Every part is tried; the first error is thrown at the end. A part in use is never unlinked. */
-export async function removeReplicaParts({ paths, storage, force }: RemoveReplicaPartsRequest): Promise<void> {
+export async function removeReplicaParts(request: RemoveReplicaPartsRequest): Promise<void> {
+  const { paths, storage = nativeStorage, force = false } = request
   let failure: unknown
   for (const path of paths) {
     try {

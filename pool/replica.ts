@@ -1,4 +1,4 @@
-import type { DurabilityMethod } from '../fabric-native/memory.js'
+import type { DurabilityMethod } from '../fabric-native/index.js'
 
 /**
  * One full copy of the pool as Pool sees it. The master and local replicas implement it over mapped parts, remote ones (room

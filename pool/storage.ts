@@ -1,4 +1,4 @@
-import type { FilePiece, Memory } from '../fabric-native/memory.js'
+import type { FilePiece, Memory } from '../fabric-native/index.js'
 
 /** What parts need of the operating system beyond node:fs; native in production (`nativeStorage`). */
 export interface Storage {

@@ -1,0 +1,173 @@
+import type { Memory } from '../fabric-native/index.js'
+import type { LocalReplica } from './local-replica.js'
+import { isFailureOfReplica, PersistError, type ReplicaFailure } from './persist-error.js'
+import type { Assembly } from './pool-assembly.js'
+import type { Persisting, PersistOptions, Replica } from './replica.js'
+
+/** One operation on all replicas, while it is under way. */
+interface Round {
+  readonly remotes: (Persisting | undefined)[]
+  failures: ReplicaFailure[] | undefined
+  /** The master has what was asked for. */
+  master: boolean
+  /** Something was handed to a target. */
+  begun: boolean
+}
+
+/**
+ * Spreads operations over the replicas of a pool: first every target is given its work, then the local work is done, then
+ * the answers are awaited, so that the cost is that of the slowest and not the sum. A replica that has failed once is never
+ * asked again; every later operation names it as failed.
+ */
+export class FanOut {
+  readonly #master: LocalReplica
+  readonly #memory: Memory
+  readonly #mirrors: readonly Replica[]
+  readonly #remotes: readonly Replica[]
+  readonly #replicas: readonly Replica[]
+  readonly #onLost: (replica: Replica, error: unknown) => void
+  readonly #lost = new Map<Replica, unknown>()
+
+  /** `onLost` is called once for each replica that fails. */
+  constructor(assembly: Assembly, onLost: (replica: Replica, error: unknown) => void) {
+    this.#master = assembly.master
+    this.#memory = assembly.master.memory
+    this.#mirrors = assembly.mirrors
+    this.#remotes = assembly.remotes
+    this.#replicas = assembly.replicas
+    this.#onLost = onLost
+  }
+
+  /** Replicas that have failed, and how. */
+  get lost(): ReadonlyMap<Replica, unknown> {
+    return this.#lost
+  }
+
+  /** For news that come on their own, such as a target that died while nothing was under way. */
+  lose(replica: Replica, error: unknown): void {
+    if (this.#lost.has(replica)) return
+    this.#lost.set(replica, error)
+    this.#onLost(replica, error)
+  }
+
+  /** `stored`: a copying form has made the range durable on the master already. Throws PersistError. */
+  persistSync(at: number, length: number, options: PersistOptions, stored = false): void {
+    const round = this.#begin(at, length, options, stored)
+    for (let index = 0; index < this.#remotes.length; index++) {
+      try {
+        round.remotes[index]?.finishSync()
+      } catch (error) {
+        this.#fail(round, this.#remotes[index], error)
+      }
+    }
+    if (round.failures) throw this.#verdict(round)
+  }
+
+  async persist(at: number, length: number, options: PersistOptions, stored = false): Promise<void> {
+    const round = this.#begin(at, length, options, stored)
+    if (this.#remotes.length === 1) await this.#finish(round, 0)
+    else await Promise.all(this.#remotes.map((_, index) => this.#finish(round, index)))
+    if (round.failures) throw this.#verdict(round)
+  }
+
+  flush(at: number, length: number, options: PersistOptions, stored = false): void {
+    const round = newRound()
+    for (const replica of this.#remotes) this.#try(round, replica, () => replica.flush(at, length, options))
+    if (!stored) this.#try(round, this.#master, () => this.#memory.flush(at, length))
+    for (const replica of this.#mirrors) this.#try(round, replica, () => replica.flush(at, length, options))
+    round.master = false
+    round.begun = true
+    if (round.failures) throw this.#verdict(round)
+  }
+
+  drainSync(options: PersistOptions): void {
+    const round = newRound()
+    round.begun = this.#remotes.length > 0
+    for (const replica of this.#replicas) this.#try(round, replica, () => replica.drainSync(options))
+    if (round.failures) throw this.#verdict(round)
+  }
+
+  async drain(options: PersistOptions): Promise<void> {
+    const round = newRound()
+    round.begun = this.#remotes.length > 0
+    await Promise.all(
+      this.#replicas.map(async replica => {
+        if (this.#isLost(round, replica)) return
+        try {
+          await replica.drain(options)
+        } catch (error) {
+          this.#fail(round, replica, error)
+        }
+      }),
+    )
+    if (round.failures) throw this.#verdict(round)
+  }
+
+  #begin(at: number, length: number, options: PersistOptions, stored: boolean): Round {
+    const round = newRound()
+    for (const replica of this.#remotes) round.remotes.push(this.#start(round, replica, at, length, options))
+    try {
+      if (options.deep) this.#memory.deepPersist(at, length)
+      else if (!stored) this.#memory.persist(at, length)
+    } catch (error) {
+      this.#fail(round, this.#master, error)
+    }
+    for (const replica of this.#mirrors) this.#start(round, replica, at, length, options)
+    return round
+  }
+
+  #start(round: Round, replica: Replica, at: number, length: number, options: PersistOptions): Persisting | undefined {
+    if (this.#isLost(round, replica)) return undefined
+    try {
+      const persisting = replica.start(at, length, options)
+      if (replica.kind === 'remote') round.begun = true
+      return persisting
+    } catch (error) {
+      this.#fail(round, replica, error)
+      return undefined
+    }
+  }
+
+  async #finish(round: Round, index: number): Promise<void> {
+    try {
+      await round.remotes[index]?.finish()
+    } catch (error) {
+      this.#fail(round, this.#remotes[index], error)
+    }
+  }
+
+  #try(round: Round, replica: Replica, work: () => void): void {
+    if (this.#isLost(round, replica)) return
+    try {
+      work()
+    } catch (error) {
+      this.#fail(round, replica, error)
+    }
+  }
+
+  #isLost(round: Round, replica: Replica): boolean {
+    if (this.#lost.size === 0 || !this.#lost.has(replica)) return false
+    this.#fail(round, replica, this.#lost.get(replica))
+    return true
+  }
+
+  #fail(round: Round, replica: Replica | undefined, error: unknown): void {
+    if (!replica) return
+    if (replica === this.#master) round.master = false
+    round.failures ??= []
+    round.failures.push({ replica: replica.name, error })
+    if (isFailureOfReplica(error)) this.lose(replica, error)
+  }
+
+  #verdict(round: Round): unknown {
+    const failures = round.failures ?? []
+    const mistake = failures.find(({ error }) => !isFailureOfReplica(error))
+    if (mistake && failures.length === 1) return mistake.error
+    const order = this.#replicas.map(({ name }) => name)
+    failures.sort((left, right) => order.indexOf(left.replica) - order.indexOf(right.replica))
+    const elsewhere = round.begun ? 'unknown' : 'none'
+    return new PersistError(failures, round.master ? 'local' : elsewhere)
+  }
+}
+
+const newRound = (): Round => ({ remotes: [], failures: undefined, master: true, begun: false })

@@ -1,0 +1,232 @@
+import {
+  assert,
+  incompatSingleHeader,
+  type PoolAttributes,
+  pageSize,
+  type Random,
+  RpmemError,
+  systemRandom,
+} from '../core/index.js'
+import { type LocalReplicaSpec, localReplicas, type PoolSet, type RemoteReplicaSpec } from '../poolset/index.js'
+import { ownArchFlags } from './arch-flags.js'
+import { incompatChecksum2K } from './header.js'
+import type { PartPlace } from './layout.js'
+import { ring } from './linkage.js'
+import { LocalReplica } from './local-replica.js'
+import type { CreatePoolOptions, OpenPoolOptions } from './pool-options.js'
+import type { RemoteConnector, RemoteReplica } from './remote-connector.js'
+import type { Replica } from './replica.js'
+import { checkMeaning, checkReplicas, type NamedAttributes } from './replica-check.js'
+import { createReplicaParts, openReplicaParts } from './replica-parts.js'
+import { toSignature } from './signature.js'
+import type { Storage } from './storage.js'
+import { newUuid } from './uuid.js'
+
+/** Everything a pool is made of, open and checked. */
+export interface Assembly {
+  /** In the order of the pool set; the first is the master. */
+  readonly replicas: readonly Replica[]
+  readonly master: LocalReplica
+  readonly mirrors: readonly LocalReplica[]
+  readonly remotes: readonly RemoteReplica[]
+  /** Pool size in bytes, header page included: that of the smallest local replica. */
+  readonly size: number
+  /** Offset of the first byte that the user may use. */
+  readonly base: number
+  /** Of the master; undefined for a pool without headers. */
+  readonly attributes: PoolAttributes | undefined
+}
+
+/** Creates every replica of the set, or none: after a failure whatever this attempt made is taken back. */
+export async function createAssembly(set: PoolSet, options: CreatePoolOptions & Needs): Promise<Assembly> {
+  checkSet(set, options.connectRemote)
+  if (set.replicas.some(isOfDirectories)) throw unsuitable('a pool over directories cannot be created yet')
+  const attributes = newAttributes(set, options)
+  const workshop = new Workshop(set, options)
+  try {
+    await workshop.locals((parts, replica) =>
+      createReplicaParts({
+        parts,
+        options: set.options,
+        storage: options.storage,
+        attributes: attributes?.[replica],
+        ...(options.mode === undefined ? {} : { mode: options.mode }),
+        ...(options.random ? { random: options.random } : {}),
+      }),
+    )
+    await workshop.remotes((connector, request, replica) =>
+      connector.create({ ...request, attributes: attributes?.[replica] }),
+    )
+    return workshop.assembly()
+  } catch (error) {
+    await workshop.undo(true)
+    throw aborted(error, options.signal)
+  }
+}
+
+/** Opens every replica of the set and checks that together they are one pool that this program may use. */
+export async function openAssembly(set: PoolSet, options: OpenPoolOptions & Needs): Promise<Assembly> {
+  checkSet(set, options.connectRemote)
+  const workshop = new Workshop(set, options)
+  try {
+    await workshop.locals(parts => openReplicaParts({ parts, options: set.options, storage: options.storage }))
+    workshop.checkLocals(options)
+    await workshop.remotes((connector, request) => connector.open(request))
+    workshop.checkAll(options.alone === true)
+    return workshop.assembly()
+  } catch (error) {
+    await workshop.undo(false)
+    throw aborted(error, options.signal)
+  }
+}
+
+/** What has no default here because it must not be loaded before it is needed. */
+export interface Needs {
+  readonly storage: Storage
+}
+
+type Parts = Awaited<ReturnType<typeof openReplicaParts>>
+type Request = Parameters<RemoteConnector['open']>[0]
+
+/** The replicas while they are put together, by their index in the pool set. */
+class Workshop {
+  readonly #set: PoolSet
+  readonly #options: OpenPoolOptions
+  readonly #locals = new Map<number, LocalReplica>()
+  readonly #remotes = new Map<number, RemoteReplica>()
+
+  constructor(set: PoolSet, options: OpenPoolOptions) {
+    this.#set = set
+    this.#options = options
+  }
+
+  async locals(make: (parts: PartPlace[], replica: number) => Promise<Parts>): Promise<void> {
+    for (const [index, replica] of this.#set.replicas.entries()) {
+      if (replica.kind !== 'local') continue
+      this.#options.signal?.throwIfAborted()
+      const parts = await make(placesOf(replica), index)
+      const name = index === 0 ? 'master' : `local replica ${index}`
+      this.#locals.set(index, new LocalReplica(name, parts, this.#locals.get(0)?.memory))
+    }
+  }
+
+  /** All targets at once; if one fails the others are still awaited, so that they can be taken back. */
+  async remotes(make: (c: RemoteConnector, r: Request, replica: number) => Promise<RemoteReplica>): Promise<void> {
+    const connector = this.#options.connectRemote
+    const signal = this.#options.signal
+    const connecting = [...this.#set.replicas.entries()].map(async ([index, replica]) => {
+      if (replica.kind !== 'remote') return
+      assert(connector, 'a set with remote replicas has a connector')
+      const request = { node: replica.node, set: replica.set, memory: this.#master.memory, size: this.#size }
+      this.#remotes.set(index, await make(connector, signal ? { ...request, signal } : request, index))
+    })
+    const failed = (await Promise.allSettled(connecting)).find(outcome => outcome.status === 'rejected')
+    if (failed) throw failed.reason
+  }
+
+  checkLocals(options: OpenPoolOptions): void {
+    const attributes = this.#master.parts.attributes
+    if (!attributes) return
+    const signature = options.signature === undefined ? undefined : toSignature(options.signature)
+    checkMeaning({ name: 'master', attributes }, { signature, major: options.major })
+  }
+
+  checkAll(alone: boolean): void {
+    if (!this.#master.parts.attributes || (alone && this.#set.replicas.length === 1)) return
+    checkReplicas(this.#set.replicas.map((_, index) => this.#named(index)))
+  }
+
+  assembly(): Assembly {
+    const [, ...mirrors] = this.#locals.values()
+    const attributes = this.#master.parts.attributes
+    return {
+      replicas: this.#set.replicas.map((_, index) => this.#replica(index)),
+      master: this.#master,
+      mirrors,
+      remotes: [...this.#remotes.entries()].sort(([left], [right]) => left - right).map(([, remote]) => remote),
+      size: this.#size,
+      base: attributes ? pageSize : 0,
+      attributes,
+    }
+  }
+
+  /** `remove`: what was made is taken back, the replicas on the targets first. Every step is tried. */
+  async undo(remove: boolean): Promise<void> {
+    const remotes = [...this.#remotes.values()].map(remote => remote.close({ remove }))
+    await Promise.allSettled(remotes)
+    const locals = [...this.#locals.values()].map(({ parts }) => (remove ? parts.remove() : parts.close()))
+    await Promise.allSettled(locals)
+  }
+
+  get #master(): LocalReplica {
+    const master = this.#locals.get(0)
+    assert(master, 'the first replica of a set is local')
+    return master
+  }
+
+  get #size(): number {
+    return Math.min(...[...this.#locals.values()].map(({ parts }) => parts.size))
+  }
+
+  #replica(index: number): Replica {
+    const replica = this.#locals.get(index) ?? this.#remotes.get(index)
+    assert(replica, 'every replica of the set is open')
+    return replica
+  }
+
+  #named(index: number): NamedAttributes {
+    const { name } = this.#replica(index)
+    const attributes = this.#locals.get(index)?.parts.attributes ?? this.#remotes.get(index)?.attributes
+    if (attributes) return { name, attributes }
+    throw new RpmemError('ERR_ATTRIBUTES', `${name} has no headers, the master has`, { facts: { replica: name } })
+  }
+}
+
+/** For each replica of the set its own, linked all around; undefined for NOHDRS. */
+function newAttributes(set: PoolSet, options: CreatePoolOptions): PoolAttributes[] | undefined {
+  const signature = toSignature(options.signature ?? 'RPMEM')
+  const major = options.major ?? 1
+  if (!Number.isInteger(major) || major < 0 || major > 0xffff_ffff) {
+    throw new RpmemError('ERR_ARGUMENT', 'major is a number of 32 bits', { facts: { argument: 'major', major } })
+  }
+  if (set.options.noHeaders) return undefined
+  const random: Random = options.random ?? systemRandom
+  const poolsetUuid = newUuid(random)
+  const uuids = set.replicas.map(() => newUuid(random))
+  const incompat = incompatChecksum2K | (set.options.singleHeader ? incompatSingleHeader : 0)
+  const shared = { signature, major, compat: 0, incompat, roCompat: 0, poolsetUuid, userFlags: ownArchFlags() }
+  return ring(uuids).map(({ prev, next }, replica) => {
+    const uuid = uuids[replica]
+    assert(uuid, 'every replica has a UUID')
+    return { ...shared, uuid, prevUuid: prev, nextUuid: next }
+  })
+}
+
+function checkSet(set: PoolSet, connector: RemoteConnector | undefined): void {
+  const paths = localReplicas(set).flatMap(replica => placesOf(replica).map(({ path }) => path))
+  const twice = paths.find((path, index) => paths.indexOf(path) !== index)
+  if (twice !== undefined) throw unsuitable(`${twice} is listed twice`)
+  if (set.replicas[0]?.kind !== 'local') throw unsuitable('the first replica of a pool must be local')
+  if (!connector && set.replicas.some(replica => replica.kind === 'remote')) {
+    throw unsuitable('the pool set has a remote replica, but nothing was given that connects to targets')
+  }
+}
+
+const isOfDirectories = (replica: LocalReplicaSpec | RemoteReplicaSpec): boolean =>
+  replica.kind === 'local' && replica.parts.some(part => part.kind === 'directory')
+
+/** The files of a replica; those of a directory in the order of their names. */
+function placesOf(replica: LocalReplicaSpec): PartPlace[] {
+  const files = replica.parts.flatMap((part): readonly { path: string; size: number | bigint }[] =>
+    part.kind === 'directory' ? part.files : [part],
+  )
+  if (files.length === 0) throw unsuitable('the directories of the pool set hold no parts')
+  return files.map(({ path, size }) => ({ path, size: Number(size) }))
+}
+
+const unsuitable = (message: string): RpmemError => new RpmemError('ERR_POOLSET_UNSUITABLE', message)
+
+function aborted(error: unknown, signal: AbortSignal | undefined): unknown {
+  if (!signal?.aborted || error !== signal.reason) return error
+  return RpmemError.wrap('ERR_ABORTED', 'the caller aborted the attempt', error)
+}

@@ -1,0 +1,42 @@
+import type { Random } from '../core/index.js'
+import type { RemoteConnector } from './remote-connector.js'
+import type { PersistOptions } from './replica.js'
+import type { Storage } from './storage.js'
+
+export interface OpenPoolOptions {
+  /** Open only a pool of this signature: up to eight ASCII characters or bytes. Default: any. */
+  readonly signature?: string | Uint8Array
+  /** Open only this version of the user's format. Default: any. */
+  readonly major?: number
+  /** How REPLICA lines with a node are reached; without it such a pool set is refused. */
+  readonly connectRemote?: RemoteConnector
+  /**
+   * Open one replica of a mirrored pool by itself, for rescue: links to replicas that the pool set does not name are not
+   * checked. What is written then is on no other replica.
+   */
+  readonly alone?: boolean
+  readonly signal?: AbortSignal
+  readonly storage?: Storage
+}
+
+export interface CreatePoolOptions extends Omit<OpenPoolOptions, 'alone'> {
+  /** Default 'RPMEM'. */
+  readonly signature?: string | Uint8Array
+  /** Version of the user's format, 0 … 2^32 - 1; default 1. */
+  readonly major?: number
+  /** Mode of new part files; default 0600. */
+  readonly mode?: number
+  readonly random?: Random
+}
+
+export interface PoolPersistOptions extends PersistOptions {
+  /** Ends the wait of the promise forms with ERR_ABORTED; what was begun goes on. */
+  readonly signal?: AbortSignal
+}
+
+export interface CopyPersistOptions extends PoolPersistOptions {
+  /** Only store, on the master; flush or persist the range later (PMEMOBJ_F_MEM_NOFLUSH). */
+  readonly noFlush?: boolean
+  /** Store and flush everywhere, but do not wait; drain later (PMEMOBJ_F_MEM_NODRAIN). */
+  readonly noDrain?: boolean
+}

@@ -1,0 +1,319 @@
+import { EventEmitter } from 'node:events'
+import { type PoolAttributes, RpmemError } from '../core/index.js'
+import type { CopyOptions, DurabilityMethod, Memory } from '../fabric-native/index.js'
+import { loadPoolSet, type PoolSet } from '../poolset/index.js'
+import { FanOut } from './fan-out.js'
+import { nativeStorage } from './native-storage.js'
+import { type Assembly, createAssembly, openAssembly } from './pool-assembly.js'
+import type { CopyPersistOptions, CreatePoolOptions, OpenPoolOptions, PoolPersistOptions } from './pool-options.js'
+import type { Replica } from './replica.js'
+
+/** `failed`: a replica was lost; memory can still be read, but nothing can be made durable everywhere any more. */
+export type PoolState = 'open' | 'failed' | 'closing' | 'closed'
+
+/** What confirmed a persist. */
+export interface ReplicaReceipt {
+  readonly name: string
+  readonly kind: 'local' | 'remote'
+  /** How the replica makes bytes durable; `volatile`: they survive the process but not the machine. */
+  readonly method: DurabilityMethod
+}
+
+export interface Receipt {
+  /** All replicas, in the order of the pool set. */
+  readonly replicas: readonly ReplicaReceipt[]
+}
+
+/** A replica as it is now; `failure` once it is lost. */
+export interface ReplicaStatus extends ReplicaReceipt {
+  readonly failure: unknown
+}
+
+export interface ReplicaLoss {
+  readonly replica: string
+  readonly kind: 'local' | 'remote'
+  readonly error: unknown
+}
+
+export interface PoolEvents {
+  'replica-lost': [loss: ReplicaLoss]
+  closed: []
+}
+
+/**
+ * A pool of mapped memory that is kept alike on all its replicas. Offsets and lengths are bytes and count from the first
+ * byte that the user may use; headers are invisible. After a persist has returned, the range is durable on the master, on
+ * every local replica and on every target; else it throws ERR_PERSIST (PersistError), which says what is certain.
+ *
+ * Emits 'replica-lost' once for each replica that fails and 'closed' at the end. All methods but close() throw ERR_CLOSED
+ * after close(). Source: pmemobj_open(3) and the memory operations of libpmemobj(7).
+ */
+export class Pool extends EventEmitter<PoolEvents> {
+  readonly #memory: Memory
+  readonly #assembly: Assembly
+  readonly #fanOut: FanOut
+  readonly #receipt: Receipt
+  readonly #base: number
+  #state: PoolState = 'open'
+  #pending = 0
+  #settled: (() => void) | undefined
+  #closing: Promise<void> | undefined
+
+  /**
+   * Creates the parts of all replicas and maps the master. `source` is a pool set or the path of its file. After a failure
+   * nothing that this attempt made is left, neither here nor on the targets. A subclass gets pools of its own kind. Source: pmemobj_create(3), rpmem_create(3).
+   */
+  static async create(source: string | PoolSet, options: CreatePoolOptions = {}): Promise<Pool> {
+    const set = await toPoolSet(source)
+    return new this(await createAssembly(set, { storage: nativeStorage, ...options }))
+  }
+
+  /** Opens all replicas, which must belong together. Errors of parts as openReplicaParts. Source: pmemobj_open(3). */
+  static async open(source: string | PoolSet, options: OpenPoolOptions = {}): Promise<Pool> {
+    const set = await toPoolSet(source)
+    return new this(await openAssembly(set, { storage: nativeStorage, ...options }))
+  }
+
+  /** Only for create and open. */
+  constructor(assembly: Assembly) {
+    super()
+    this.#assembly = assembly
+    this.#memory = assembly.master.memory
+    this.#base = assembly.base
+    this.#fanOut = new FanOut(assembly, (replica, error) => this.#lose(replica, error))
+    this.#receipt = Object.freeze({ replicas: Object.freeze(assembly.replicas.map(receiptOf)) })
+    for (const remote of assembly.remotes) remote.onLost(error => this.#fanOut.lose(remote, error))
+  }
+
+  get state(): PoolState {
+    return this.#state
+  }
+
+  /** Bytes that the user may use. */
+  get size(): number {
+    return this.#assembly.size - this.#base
+  }
+
+  /** Of the master's header; undefined for a pool without headers. */
+  get attributes(): PoolAttributes | undefined {
+    return this.#assembly.attributes
+  }
+
+  get replicas(): ReplicaStatus[] {
+    const { lost } = this.#fanOut
+    return this.#assembly.replicas.map(replica => ({
+      ...receiptOf(replica),
+      failure: lost.get(replica) ?? replica.failure,
+    }))
+  }
+
+  /** A window over the memory, without a copy; detached by close(), not transferable. At most 2^32 - 1 bytes. */
+  view(offset: number, length: number): Uint8Array {
+    return this.#memory.view(this.#at(offset, length), length)
+  }
+
+  /** Copies bytes of the master out. */
+  read(offset: number, into: Uint8Array): void {
+    this.#memory.read(this.#at(offset, into.length), into)
+  }
+
+  /** Makes the range durable on all replicas. Source: pmemobj_persist, pmemobj_xpersist (relaxed). */
+  async persist(offset: number, length: number, options: PoolPersistOptions = {}): Promise<Receipt> {
+    const at = this.#at(offset, length)
+    return this.#wait(this.#fanOut.persist(at, length, options), options.signal)
+  }
+
+  persistSync(offset: number, length: number, options: PoolPersistOptions = noOptions): Receipt {
+    this.#fanOut.persistSync(this.#at(offset, length), length, options)
+    return this.#receipt
+  }
+
+  /**
+   * Starts making the range durable; it is so after a drain of the same lane (default 0). Bytes changed between the two may
+   * or may not be included. Source: pmemobj_flush, pmemobj_xflush.
+   */
+  flush(offset: number, length: number, options: PoolPersistOptions = noOptions): void {
+    this.#fanOut.flush(this.#at(offset, length), length, options)
+  }
+
+  /** Waits until all that was flushed on this lane is durable everywhere. Source: pmemobj_drain. */
+  async drain(options: PoolPersistOptions = {}): Promise<Receipt> {
+    this.#assertUsable()
+    return this.#wait(this.#fanOut.drain(options), options.signal)
+  }
+
+  drainSync(options: PoolPersistOptions = noOptions): Receipt {
+    this.#assertUsable()
+    this.#fanOut.drainSync(options)
+    return this.#receipt
+  }
+
+  /** As persist, down to the lowest domain that software can reach. Source: pmem_deep_persist(3), rpmem_deep_persist(3). */
+  deepPersist(offset: number, length: number, options: PoolPersistOptions = {}): Promise<Receipt> {
+    return this.persist(offset, length, { ...options, deep: true })
+  }
+
+  deepPersistSync(offset: number, length: number, options: PoolPersistOptions = {}): Receipt {
+    return this.persistSync(offset, length, { ...options, deep: true })
+  }
+
+  /**
+   * Copies foreign bytes to `offset` and makes them durable; aligned words of 8 bytes are never torn. With `noFlush` or
+   * `noDrain` a part of that is left to later calls. Source: pmemobj_memcpy, pmemobj_memcpy_persist.
+   */
+  async memcpyPersist(offset: number, source: Uint8Array, options: CopyPersistOptions = {}): Promise<Receipt> {
+    const at = this.#at(offset, source.length)
+    this.#memory.copyIn(at, source, this.#storeMode(options))
+    return this.#after(at, source.length, options)
+  }
+
+  memcpyPersistSync(offset: number, source: Uint8Array, options: CopyPersistOptions = noOptions): Receipt {
+    const at = this.#at(offset, source.length)
+    this.#memory.copyIn(at, source, this.#storeMode(options))
+    return this.#afterSync(at, source.length, options)
+  }
+
+  /** Moves bytes inside the pool, overlap allowed, and makes the destination durable. Source: pmemobj_memmove. */
+  async memmovePersist(to: number, from: number, length: number, options: CopyPersistOptions = {}): Promise<Receipt> {
+    const at = this.#at(to, length)
+    this.#memory.move(at, this.#at(from, length), length, this.#storeMode(options))
+    return this.#after(at, length, options)
+  }
+
+  memmovePersistSync(to: number, from: number, length: number, options: CopyPersistOptions = noOptions): Receipt {
+    const at = this.#at(to, length)
+    this.#memory.move(at, this.#at(from, length), length, this.#storeMode(options))
+    return this.#afterSync(at, length, options)
+  }
+
+  /** Fills with `byte` (0 … 255) and makes the range durable. Source: pmemobj_memset, pmemobj_memset_persist. */
+  async memsetPersist(
+    offset: number,
+    byte: number,
+    length: number,
+    options: CopyPersistOptions = {},
+  ): Promise<Receipt> {
+    const at = this.#at(offset, length)
+    this.#memory.fill(at, toByte(byte), length, this.#storeMode(options))
+    return this.#after(at, length, options)
+  }
+
+  memsetPersistSync(offset: number, byte: number, length: number, options: CopyPersistOptions = noOptions): Receipt {
+    const at = this.#at(offset, length)
+    this.#memory.fill(at, toByte(byte), length, this.#storeMode(options))
+    return this.#afterSync(at, length, options)
+  }
+
+  /** Lets what is under way settle, then closes targets, mirrors and master and detaches all views. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
+    this.#state = 'closing'
+    if (this.#pending > 0) await new Promise<void>(resolve => (this.#settled = resolve))
+    const { remotes, mirrors, master } = this.#assembly
+    const outcomes = await Promise.allSettled([...remotes, ...mirrors].map(replica => replica.close()))
+    outcomes.push(...(await Promise.allSettled([master.close()])))
+    this.#state = 'closed'
+    this.emit('closed')
+    const failed = outcomes.find(outcome => outcome.status === 'rejected')
+    if (failed) throw failed.reason
+  }
+
+  /** The pool offset of a range that lies inside what the user may use. */
+  #at(offset: number, length: number): number {
+    this.#assertUsable()
+    if (isCount(offset) && isCount(length) && offset + length <= this.#assembly.size - this.#base) {
+      return offset + this.#base
+    }
+    throw outside(offset, length, this.size)
+  }
+
+  #assertUsable(): void {
+    if (this.#state === 'open' || this.#state === 'failed') return
+    throw new RpmemError('ERR_CLOSED', `the pool is ${this.#state}`, { facts: { state: this.#state } })
+  }
+
+  /** The master stores without a flush where the flush can run beside the work of the targets. */
+  #storeMode(options: CopyPersistOptions): CopyOptions {
+    if (options.noFlush || !this.#storesDurably) return unflushed
+    return options.noDrain ? undrained : noOptions
+  }
+
+  /** Cache flushes are best done while storing; msync is better left until the targets have their work. */
+  get #storesDurably(): boolean {
+    return this.#memory.method === 'dax'
+  }
+
+  async #after(at: number, length: number, options: CopyPersistOptions): Promise<Receipt> {
+    if (options.noFlush || options.noDrain) return this.#afterSync(at, length, options)
+    return this.#wait(this.#fanOut.persist(at, length, options, this.#storesDurably), options.signal)
+  }
+
+  #afterSync(at: number, length: number, options: CopyPersistOptions): Receipt {
+    if (options.noFlush) return this.#receipt
+    if (options.noDrain) this.#fanOut.flush(at, length, options, this.#storesDurably)
+    else this.#fanOut.persistSync(at, length, options, this.#storesDurably)
+    return this.#receipt
+  }
+
+  async #wait(work: Promise<void>, signal: AbortSignal | undefined): Promise<Receipt> {
+    this.#pending++
+    const settled = work.finally(() => this.#settle())
+    await (signal ? untilAborted(settled, signal) : settled)
+    return this.#receipt
+  }
+
+  #settle(): void {
+    this.#pending--
+    if (this.#pending === 0) this.#settled?.()
+  }
+
+  #lose(replica: Replica, error: unknown): void {
+    if (this.#state !== 'open' && this.#state !== 'failed') return
+    this.#state = 'failed'
+    // Listeners run after the operation has told its own caller.
+    queueMicrotask(() => this.emit('replica-lost', { replica: replica.name, kind: replica.kind, error }))
+  }
+}
+
+const noOptions = {}
+const unflushed: CopyOptions = { noFlush: true }
+const undrained: CopyOptions = { noDrain: true }
+
+const toPoolSet = async (source: string | PoolSet): Promise<PoolSet> =>
+  typeof source === 'string' ? loadPoolSet(source) : source
+
+const receiptOf = ({ name, kind, method }: Replica): ReplicaReceipt => ({ name, kind, method })
+
+const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0
+
+function outside(offset: number, length: number, size: number): RpmemError {
+  return new RpmemError('ERR_RANGE', `${length} bytes at ${offset} are not inside the ${size} bytes of the pool`, {
+    facts: { offset, length, size },
+  })
+}
+
+function toByte(byte: number): number {
+  if (Number.isInteger(byte) && byte >= 0 && byte <= 255) return byte
+  throw new RpmemError('ERR_ARGUMENT', 'a byte is a number from 0 to 255', { facts: { argument: 'byte', byte } })
+}
+
+/** The work itself goes on; its failure is then nobody's but the pool's, which has taken note of it. */
+function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const abort = () =>
+      reject(
+        new RpmemError('ERR_ABORTED', 'the caller aborted the wait', { cause: signal.reason, durability: 'unknown' }),
+      )
+    if (signal.aborted) abort()
+    signal.addEventListener('abort', abort, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
+}
