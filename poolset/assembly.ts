@@ -1,5 +1,5 @@
 import { errno, systemCode } from '../core/index.js'
-import { type Entry, lineOf, type Word } from './entry.js'
+import { type Entry, hasControls, lineOf, type Word } from './entry.js'
 import type { FileFacts } from './file-facts.js'
 import type { MistakeList, Place } from './mistake.js'
 import { type ReadPart, readPart, tokenMessage } from './part-reader.js'
@@ -19,6 +19,7 @@ interface Section {
 export class Assembly {
   readonly #facts: FileFacts
   readonly #mistakes: MistakeList
+  readonly #hasGaps: boolean
   readonly #options = { singleHeader: false, noHeaders: false }
   readonly #replicas: (Section | RemoteReplicaSpec)[]
   #section: Section = { begin: { line: 1, column: 1 }, parts: [], partCount: 0 }
@@ -29,7 +30,9 @@ export class Assembly {
   #directory: boolean | undefined
   readonly #realPaths = new Map<string, number>()
 
-  constructor(facts: FileFacts, mistakes: MistakeList) {
+  /** `hasGaps`: entries are missing for reasons already told, so that a lack of parts is not worth telling. */
+  constructor(facts: FileFacts, mistakes: MistakeList, hasGaps = false) {
+    this.#hasGaps = hasGaps
     this.#facts = facts
     this.#mistakes = mistakes
     this.#replicas = [this.#section]
@@ -81,7 +84,7 @@ export class Assembly {
   }
 
   #local(entry: Entry): void {
-    if (this.#section.partCount === 0) this.#noParts(entry)
+    if (this.#section.partCount === 0 && !this.#hasGaps) this.#noParts(entry)
     this.#section = { begin: entry, parts: [], partCount: 0 }
     this.#replicas.push(this.#section)
     this.#sections++
@@ -124,8 +127,12 @@ export class Assembly {
         set,
         'the name of a remote pool set is relative to the poolset-dir of its node',
       )
-    } else if (/[\0-\x20\x7f]/.test(node.text) || /[\0\n]/.test(set.text) || node.text === '' || set.text === '') {
-      this.#mistakes.add('character', node, 'a node has no blanks, a name of a set no line ends, and neither is empty')
+    } else if (hasControls(node.text + set.text) || /^$|[ \t]/.test(node.text) || /^$|^[ \t]/.test(set.text)) {
+      this.#mistakes.add(
+        'character',
+        node,
+        'neither node nor set may be empty, begin with a blank or hold control characters',
+      )
     } else if (this.#directory === true) {
       this.#mistakes.add('mixed-directories', node, 'a set of directories cannot have a remote replica')
     } else {
@@ -156,7 +163,7 @@ export class Assembly {
   }
 
   #finish(end: Place): void {
-    if (this.#section.partCount > 0) return
+    if (this.#section.partCount > 0 || this.#hasGaps) return
     if (this.#sections > 1) this.#noParts(end)
     else if (this.#remotes > 0)
       this.#mistakes.add('no-parts-replica', end, 'a pool set needs a local replica with parts')

@@ -22,3 +22,14 @@ export const lineOf = (entry: Entry): Line => ({
 export function splitWords(text: string, line: number, column: number): Word[] {
   return Array.from(text.matchAll(/[^ \t]+/g), match => ({ text: match[0], line, column: column + match.index }))
 }
+
+/** The first word and all the rest: behind a size or a node a path or a name may hold blanks. */
+export function splitOnce(word: Word): Word[] {
+  const [first, second] = splitWords(word.text, word.line, word.column)
+  if (first === undefined || second === undefined) return first === undefined ? [] : [first]
+  const rest = word.text.slice(second.column - word.column)
+  return [first, { ...second, text: rest }]
+}
+
+/** PMDK would take them in names; there they are accidents or attacks on a terminal. */
+export const hasControls = (text: string): boolean => /\p{Cc}/u.test(text)

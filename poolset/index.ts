@@ -3,10 +3,12 @@ export { loadPoolSet } from './load.js'
 export { type Mistake, PoolSetSyntaxError, type Rule, renderMistake, renderMistakes } from './mistake.js'
 export {
   type Notation,
+  notationOfFile,
   notations,
   type ParseOptions,
   parsePoolSet,
   printPoolSet,
+  recogniseNotation,
 } from './notation.js'
 export {
   headerCount,

@@ -1,5 +1,5 @@
 import { errno } from '../core/index.js'
-import type { Entry, Word } from './entry.js'
+import { type Entry, hasControls, type Word } from './entry.js'
 import type { FileFact, FileFacts } from './file-facts.js'
 import type { MistakeList } from './mistake.js'
 import type { PartKind } from './pool-set.js'
@@ -54,8 +54,8 @@ function isAbsolute(size: Word, path: Word, mistakes: MistakeList): boolean {
 }
 
 function isClean(path: Word, mistakes: MistakeList): boolean {
-  if (!/[\0\n]/.test(path.text)) return true
-  mistakes.add('character', path, 'the path of a part holds a NUL or a line end')
+  if (!hasControls(path.text)) return true
+  mistakes.add('character', path, 'the path of a part holds a control character')
   return false
 }
 

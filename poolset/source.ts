@@ -10,11 +10,17 @@ export interface Source {
 
 export function sourceOf(bytes: Uint8Array | string): Source {
   const decoded = typeof bytes === 'string' ? bytes : new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)
-  const text = decoded.replaceAll('\r\n', '\n')
-  const lines = text.split('\n')
+  const lines = decoded.split('\n').map(withoutReturns)
   const endsWithNewline = lines.at(-1) === ''
+  const text = lines.join('\n')
   if (endsWithNewline) lines.pop()
   return { text, lines, endsWithNewline }
+}
+
+function withoutReturns(line: string): string {
+  let end = line.length
+  while (line[end - 1] === '\r') end--
+  return end === line.length ? line : line.slice(0, end)
 }
 
 /** Adds each line that is not UTF-8. PMDK takes any bytes; a path that cannot be named in JavaScript cannot be opened. */
