@@ -21,7 +21,7 @@
       "cflags!": ["-fno-exceptions"],
       "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++17"],
       "cflags_cc": ["-std=c++20", "-O2", "-Wall", "-Wextra", "-Werror", "-Wno-cast-function-type", "-fvisibility=hidden"],
-      "ldflags": ["-Wl,-z,nodelete"],
+      "ldflags": ["-Wl,-z,nodelete", "-Wl,-z,now"],
       "libraries": ["-lpmem2", "-ldl", "-lpthread"],
       "conditions": [
         ["sanitize!=''", {

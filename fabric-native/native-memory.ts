@@ -132,7 +132,8 @@ export class NativeMemory implements Memory {
   }
 
   move(to: number, from: number, length: number, options?: CopyOptions): void {
-    this.#check(this.#native.move(this.#handle, to, from, length, flagsOf(options)), Math.max(to, from), length)
+    const outcome = this.#native.move(this.#handle, to, from, length, flagsOf(options))
+    this.#check(outcome, isRange(to, length, this.size) ? from : to, length)
   }
 
   fill(offset: number, byte: number, length: number, options?: CopyOptions): void {

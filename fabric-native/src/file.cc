@@ -14,6 +14,7 @@
 #include <string>
 
 #include "native-error.h"
+#include "pmem2-error.h"
 
 namespace rpmem {
 namespace {
@@ -112,7 +113,7 @@ Napi::Value MappableSize(const Napi::CallbackInfo& info) {
   if (rc == 0) rc = pmem2_source_alignment(source, &alignment);
   if (rc == 0 && fstat(fd, &status) != 0) rc = -errno;
   if (source != nullptr) pmem2_source_delete(&source);
-  if (rc != 0) throw NativeError(info.Env(), pmem2_err_to_errno(rc), "pmem2_source", pmem2_errormsg());
+  if (rc != 0) throw NativeError(info.Env(), ErrnoOfPmem2(rc), "pmem2_source", pmem2_errormsg());
   Napi::Object result = Napi::Object::New(info.Env());
   result.Set("size", static_cast<double>(size));
   result.Set("alignment", static_cast<double>(alignment));

@@ -10,6 +10,8 @@
 #include <cstdlib>
 #include <limits>
 
+#include "pmem2-error.h"
+
 namespace rpmem {
 namespace {
 
@@ -29,7 +31,7 @@ size_t PageSize() {
 
 // libpmem2 knows conditions that have no errno of their own; its text tells them apart.
 bool Fail(MemoryError& error, int pmem2_code) {
-  error.code = pmem2_err_to_errno(pmem2_code);
+  error.code = ErrnoOfPmem2(pmem2_code);
   error.what = pmem2_errormsg();
   return false;
 }

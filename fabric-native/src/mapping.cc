@@ -10,6 +10,7 @@
 #include "bus-guard.h"
 #include "dirty-pages.h"
 #include "mapped-range.h"
+#include "pmem2-error.h"
 #include "store.h"
 
 namespace rpmem {
@@ -201,7 +202,7 @@ int Mapping::DeepPersist(size_t offset, size_t length) {
   return Settle(impl_->ForEachPiece(offset, length, [](const MappedPiece& piece, uint8_t* first, uint8_t* last) {
     if (piece.method != DurabilityMethod::kDax) return 0;
     int rc = pmem2_deep_flush(piece.map, first, static_cast<size_t>(last - first));
-    return rc == 0 ? 0 : pmem2_err_to_errno(rc);
+    return rc == 0 ? 0 : ErrnoOfPmem2(rc);
   }));
 }
 
