@@ -107,12 +107,12 @@ export interface Talk {
   rest(): Promise<Uint8Array>
 }
 
-export function talk(node: TargetNode, dialect: 'pmdk' | 'rpmem', silenceMs?: number): Talk {
+export function talk(node: TargetNode, dialect: 'pmdk' | 'rpmem'): Talk {
   const input = new PassThrough()
   const output = new PassThrough()
   const dialogue = (send: Send): Dialogue =>
     dialect === 'pmdk' ? new PmdkDialogue(node, send) : new RpmemDialogue(node, send, 'rpmem test')
-  const session = new Session({ input, output, node, dialogue, ...(silenceMs === undefined ? {} : { silenceMs }) })
+  const session = new Session({ input, output, node, dialogue })
   const ended = session.run().finally(() => output.end())
   const received: Uint8Array[] = []
   const wakers: (() => void)[] = []

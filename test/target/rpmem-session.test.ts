@@ -1,0 +1,354 @@
+import t, { type Test } from 'tap'
+import { type Clock, errno, MiB, RpmemError, zeroAttributes } from '../../core/index.js'
+import { BufferMemory } from '../../fabric-native/buffer-memory.js'
+import type { Lanes } from '../../fabric-native/index.js'
+import type { TargetNode } from '../../target/index.js'
+import {
+  type ControlMessage,
+  type ControlType,
+  controlShape,
+  decodeControl,
+  encodeControl,
+  type Frame,
+  Framer,
+  laneTokens,
+} from '../../wire/index.js'
+import { type Bed, bed, failingFabric, type Talk, talk, writePart } from './session-bed.js'
+
+const attributes = {
+  ...zeroAttributes(),
+  signature: new Uint8Array(Buffer.from('SESSION1')),
+  major: 7,
+  incompat: 2,
+}
+const request = { id: 1, poolSet: 'single.set', size: 8 * MiB, lanes: 2, provider: 'tcp', inlineSize: 4096 }
+const create = { type: 'create', ...request, attributes } as const
+const open = { type: 'open', ...request } as const
+const accept = { type: 'accept', version: 1, capabilities: [] } as const
+
+function isOfType<T extends ControlType>(message: ControlMessage, type: T): message is ControlMessage<T> {
+  return message.type === type
+}
+
+/** The initiator's end of the rpmem dialect, one message at a time. */
+class Initiator {
+  readonly talk: Talk
+  readonly #framer = new Framer(controlShape)
+  readonly #frames: Frame[] = []
+
+  constructor(node: TargetNode) {
+    this.talk = talk(node, 'rpmem')
+  }
+
+  say(...messages: ControlMessage[]): void {
+    for (const message of messages) this.talk.input.write(encodeControl(message))
+  }
+
+  async hear<T extends ControlType>(type: T): Promise<ControlMessage<T>> {
+    while (this.#frames.length === 0) {
+      const byte = await this.talk.read(1)
+      if (byte.length === 0) throw new Error(`the daemon ended instead of saying ${type}`)
+      this.#framer.push(byte, frame => this.#frames.push(frame))
+    }
+    const frame = this.#frames.shift()
+    const message = frame && decodeControl(frame)
+    if (message && isOfType(message, type)) return message
+    throw new Error(`the daemon said ${JSON.stringify(message)} instead of ${type}`)
+  }
+
+  /** Up to the answer to accept, which there is none. */
+  async begin(): Promise<ControlMessage<'hello'>> {
+    const word = await this.talk.read(4)
+    if (Buffer.from(word).toString() !== 'RPM1') throw new Error(`the daemon began with ${word}`)
+    const hello = await this.hear('hello')
+    this.say(accept)
+    return hello
+  }
+
+  /** Exit code; the input ends here. */
+  async end(): Promise<number> {
+    this.talk.input.end()
+    return this.talk.ended
+  }
+}
+
+async function connect(it: Bed, ready: ControlMessage<'ready'>): Promise<Lanes> {
+  const { port, address, method, rkey, raddr, lanes, inlineSize, secret } = ready
+  const size = 8 * MiB
+  const shared = { provider: 'tcp', dialect: 'rpmem', memory: new BufferMemory(size), size } as const
+  const tokens = laneTokens(secret, lanes)
+  return it.fabric.connect({ ...shared, port, address, method, rkey, raddr, lanes, inlineSize, tokens })
+}
+
+async function serving(it: Bed, message: ControlMessage<'create' | 'open'> = create) {
+  const initiator = new Initiator(it.node)
+  await initiator.begin()
+  initiator.say(message)
+  const ready = await initiator.hear('ready')
+  return { initiator, ready, lanes: await connect(it, ready) }
+}
+
+t.test('hello tells versions, software and what every provider is good for', async t => {
+  const it = bed(t)
+  const initiator = new Initiator(it.node)
+  const hello = await initiator.begin()
+  t.match(hello, { versions: { min: 1, max: 1 }, software: 'rpmem test', capabilities: [] })
+  t.strictSame(
+    hello.offers.map(report => [report.provider, report.offer?.maxLanes ?? 'none']),
+    [
+      ['verbs', 'none'],
+      ['tcp', 16],
+      ['sockets', 16],
+    ],
+  )
+  t.equal(await initiator.end(), 1, 'the initiator left without a pool')
+})
+
+t.test('create, write, set attributes, ping and close', async t => {
+  const it = bed(t)
+  const { initiator, ready, lanes } = await serving(it)
+  t.match(ready, { id: 1, address: '127.0.0.1', method: 'GPSPM', durability: 'volatile', lanes: 2, inlineSize: 4096 })
+  t.equal(ready.poolSize, 8 * MiB)
+  t.match(ready.attributes, { major: 7, signature: attributes.signature })
+  await lanes.persist(4096, 64)
+  initiator.say({ type: 'ping', id: 2 }, { type: 'setAttributes', id: 3, attributes: { ...attributes, major: 8 } })
+  t.strictSame(await initiator.hear('pong'), { type: 'pong', id: 2, activeLanes: 2 })
+  t.strictSame(await initiator.hear('done'), { type: 'done', id: 3 })
+  initiator.say({ type: 'close', id: 4, remove: false })
+  t.strictSame(await initiator.hear('done'), { type: 'done', id: 4 })
+  t.equal(await initiator.talk.ended, 0)
+  t.ok(it.released())
+
+  const again = await serving(it, open)
+  t.equal(again.ready.attributes?.major, 8)
+  t.equal(await again.initiator.end(), 1)
+  t.ok(it.released())
+  t.strictSame(it.partFiles(), ['single'], 'a pool that was served stays, however the session ends')
+})
+
+t.test('volatile memory is told to the initiator and warned of in the log', async t => {
+  const it = bed(t)
+  const { initiator } = await serving(it)
+  t.ok(it.logged.some(([level, message]) => level === 'warn' && /volatile/.test(message)))
+  await initiator.end()
+})
+
+t.test('neither the secret nor a token gets into the log', async t => {
+  const it = bed(t)
+  const { initiator, ready } = await serving(it)
+  await initiator.end()
+  const log = it.logged.map(([, message]) => message).join('\n')
+  for (const secret of [ready.secret, ...laneTokens(ready.secret, 2)])
+    t.notMatch(log, Buffer.from(secret).toString('hex'))
+})
+
+t.test('lanes of another secret are refused and the pool is removed when the session ends', async t => {
+  const it = bed(t)
+  const initiator = new Initiator(it.node)
+  await initiator.begin()
+  initiator.say(create)
+  const ready = await initiator.hear('ready')
+  await t.rejects(connect(it, { ...ready, secret: new Uint8Array(32) }), { code: 'ERR_IN_BAND_REFUSED' })
+  t.strictSame(it.partFiles(), ['single'])
+  t.equal(await initiator.end(), 1)
+  t.strictSame(it.partFiles(), [])
+  t.ok(it.released())
+})
+
+t.test('an opened pool stays, also if no lane ever came', async t => {
+  const it = bed(t)
+  await (await serving(it)).initiator.end()
+  const initiator = new Initiator(it.node)
+  await initiator.begin()
+  initiator.say(open)
+  await initiator.hear('ready')
+  t.equal(await initiator.end(), 1)
+  t.strictSame(it.partFiles(), ['single'])
+})
+
+t.test('close with remove takes away a pool of this session and no other', async t => {
+  const it = bed(t)
+  const first = await serving(it)
+  first.initiator.say({ type: 'close', id: 2, remove: false })
+  await first.initiator.hear('done')
+  const second = await serving(it, open)
+  second.initiator.say({ type: 'close', id: 2, remove: true })
+  await second.initiator.hear('done')
+  t.strictSame(it.partFiles(), ['single'], 'this session only opened it')
+  writePart(it, 'nohdrs')
+  const third = await serving(it, { ...create, poolSet: 'nohdrs.set', attributes: undefined })
+  third.initiator.say({ type: 'close', id: 2, remove: true })
+  await third.initiator.hear('done')
+  t.equal(await third.initiator.talk.ended, 0)
+  t.strictSame(it.partFiles(), ['nohdrs', 'single'], 'parts that were there before are kept')
+})
+
+t.test('a request that cannot be met is answered with code, facts and hint, and leaves nothing behind', async t => {
+  const rows: [Partial<ControlMessage<'create'>>, string, number | undefined][] = [
+    [{ poolSet: 'none.set' }, 'ERR_POOLSET_MISSING', errno.ENOENT],
+    [{ poolSet: '/etc/passwd' }, 'ERR_POOLSET_OUTSIDE', errno.EINVAL],
+    [{ poolSet: '../pools/single.set' }, 'ERR_POOLSET_OUTSIDE', errno.EINVAL],
+    [{ poolSet: 'sub' }, 'ERR_POOLSET_UNREADABLE', errno.EACCES],
+    [{ poolSet: 'bad.set' }, 'ERR_POOLSET_SYNTAX', undefined],
+    [{ poolSet: 'rep.set' }, 'ERR_POOLSET_UNSUITABLE', errno.EINVAL],
+    [{ poolSet: 'small.set', size: MiB }, 'ERR_PART_SIZE', errno.EINVAL],
+    [{ size: 8 * MiB + 1 }, 'ERR_POOL_SIZE', errno.EFBIG],
+    [{ size: 0 }, 'ERR_ARGUMENT', errno.EINVAL],
+    [{ lanes: 0 }, 'ERR_ARGUMENT', errno.EINVAL],
+    [{ provider: 'verbs' }, 'ERR_NO_PROVIDER', errno.ENOMEDIUM],
+    [{ provider: 'psm9' }, 'ERR_NO_PROVIDER', errno.ENOMEDIUM],
+    [{ attributes: undefined }, 'ERR_ATTRIBUTES', errno.EINVAL],
+    [{ poolSet: 'nohdrs.set' }, 'ERR_ATTRIBUTES', errno.EINVAL],
+    [{ poolSet: 'hdr1.set' }, 'ERR_ATTRIBUTES', errno.EINVAL],
+  ]
+  for (const [change, code, number] of rows) {
+    const it = bed(t)
+    const initiator = new Initiator(it.node)
+    await initiator.begin()
+    initiator.say({ ...create, ...change })
+    const failure = await initiator.hear('failure')
+    t.match(failure, { id: 1, code, ...(number === undefined ? {} : { errno: number }) }, JSON.stringify(change))
+    t.not(failure.hint, '')
+    t.equal(await initiator.talk.ended, 0)
+    t.strictSame(it.partFiles(), [])
+    t.ok(it.released())
+  }
+})
+
+t.test('a full disk, a busy part and a fabric that cannot listen leave nothing behind', async t => {
+  const full = bed(t)
+  full.storage.allocationFailure = 'ENOSPC'
+  const noFabric = bed(t)
+  const error = new RpmemError('ERR_LOCKED_MEMORY', 'the limit is 64 KiB', { facts: { limit: 65536 } })
+  const node = { ...noFabric.node, fabric: failingFabric(noFabric.fabric, error) }
+  const unreachable = bed(t, { connection: undefined })
+  const rows: [Bed, TargetNode, string][] = [
+    [full, full.node, 'ERR_DISK_FULL'],
+    [noFabric, node, 'ERR_LOCKED_MEMORY'],
+    [unreachable, unreachable.node, 'ERR_NO_PROVIDER'],
+  ]
+  for (const [it, target, code] of rows) {
+    const initiator = new Initiator(target)
+    await initiator.begin()
+    initiator.say(create)
+    t.match(await initiator.hear('failure'), { code })
+    t.equal(await initiator.talk.ended, 0)
+    t.strictSame(it.partFiles(), [], code)
+    t.ok(it.released())
+  }
+})
+
+t.test('more lanes than the provider has are granted up to its limit', async t => {
+  const it = bed(t)
+  const { initiator, ready } = await serving(it, { ...create, lanes: 2 ** 32 - 1 })
+  t.equal(ready.lanes, 16)
+  await initiator.end()
+})
+
+t.test('requests without a pool are refused', async t => {
+  const it = bed(t)
+  const initiator = new Initiator(it.node)
+  await initiator.begin()
+  initiator.say({ type: 'setAttributes', id: 1, attributes })
+  t.match(await initiator.hear('failure'), { id: 1, code: 'ERR_PROTOCOL' })
+  initiator.say({ type: 'ping', id: 2 })
+  t.match(await initiator.hear('pong'), { id: 2, activeLanes: 0 })
+  initiator.say({ type: 'close', id: 3, remove: false })
+  t.match(await initiator.hear('failure'), { id: 3, code: 'ERR_PROTOCOL' })
+  t.equal(await initiator.talk.ended, 0)
+})
+
+t.test('attributes that do not fit are refused and the session goes on', async t => {
+  const it = bed(t)
+  const { initiator } = await serving(it)
+  initiator.say({ type: 'setAttributes', id: 2, attributes: undefined }, { type: 'ping', id: 3 })
+  t.match(await initiator.hear('failure'), { id: 2, code: 'ERR_ATTRIBUTES' })
+  t.match(await initiator.hear('pong'), { id: 3 })
+  await initiator.end()
+})
+
+t.test('messages out of turn end the session with a reproach', async t => {
+  const rows: [string, ControlMessage[]][] = [
+    ['a request before accept', [create]],
+    ['a second accept', [accept, accept]],
+    ['a version that was not offered', [{ ...accept, version: 2 }]],
+    ['a capability that was not offered', [{ ...accept, capabilities: ['telepathy'] }]],
+    ['a message of the target', [accept, { type: 'done', id: 1 }]],
+    ['a second create', [accept, create, { ...create, id: 2 }]],
+    ['an open after create', [accept, create, { ...open, id: 2 }]],
+  ]
+  for (const [name, messages] of rows) {
+    const it = bed(t)
+    const initiator = new Initiator(it.node)
+    await initiator.talk.read(4)
+    await initiator.hear('hello')
+    initiator.say(...messages)
+    if (messages.includes(create) && messages.length > 1) await initiator.hear('ready')
+    t.match(await initiator.hear('failure'), { id: 0, code: 'ERR_PROTOCOL' }, name)
+    t.equal(await initiator.talk.ended, 255, name)
+    t.strictSame(it.partFiles(), [], name)
+    t.ok(it.released(), name)
+  }
+})
+
+t.test('lanes that do not come in time fail the close and with it the creation', async t => {
+  const it = bed(t)
+  const failing: TargetNode = {
+    ...it.node,
+    fabric: {
+      probe: async () => [],
+      connect: options => it.fabric.connect(options),
+      listen: options => it.fabric.listen({ ...options, acceptTimeoutMs: 1 }),
+    },
+  }
+  const initiator = new Initiator(failing)
+  await initiator.begin()
+  initiator.say(create)
+  await initiator.hear('ready')
+  await waitForLog(it, /not every lane/)
+  initiator.say({ type: 'close', id: 2, remove: false })
+  t.match(await initiator.hear('failure'), { id: 2, code: 'ERR_IN_BAND_REFUSED' })
+  t.strictSame(it.partFiles(), [])
+})
+
+/** The log is an array of the bed; the wait ends with its entry or with the time limit of the test. */
+async function waitForLog(it: Bed, pattern: RegExp): Promise<void> {
+  while (!it.logged.some(([, message]) => pattern.test(message))) await new Promise(resolve => setImmediate(resolve))
+}
+
+async function endsCleanly(t: Test, it: Bed, initiator: Initiator, code: number): Promise<void> {
+  t.equal(await initiator.talk.ended, code)
+  t.ok(it.released())
+}
+
+t.test('an initiator that says nothing is let go after a while, one with a pool is not', async t => {
+  const timers: (() => void)[] = []
+  const idle = bed(t)
+  const silent = new Initiator({ ...idle.node, clock: ringing(timers) })
+  for (const ring of timers) ring()
+  await endsCleanly(t, idle, silent, 1)
+
+  const busy = bed(t)
+  const { initiator } = await serving({ ...busy, node: { ...busy.node, clock: ringing(timers) } })
+  for (const ring of timers) ring()
+  initiator.say({ type: 'ping', id: 9 })
+  t.match(await initiator.hear('pong'), { activeLanes: 2 })
+  await initiator.end()
+})
+
+/** A clock whose timers go off when the test says so. */
+const ringing = (timers: (() => void)[]): Clock => ({
+  nowMs: () => 0,
+  after(_delayMs, callback) {
+    timers.push(callback)
+    return () => {}
+  },
+})
+
+t.test('a signal ends the session as if the initiator had gone', async t => {
+  const it = bed(t)
+  const { initiator } = await serving(it)
+  initiator.talk.session.stop()
+  await endsCleanly(t, it, initiator, 1)
+  t.strictSame(it.partFiles(), ['single'])
+})
