@@ -26,7 +26,10 @@ const create = { type: 'create', ...request, attributes } as const
 const open = { type: 'open', ...request } as const
 const accept = { type: 'accept', version: 1, capabilities: [] } as const
 
-function isOfType<T extends ControlType>(message: ControlMessage, type: T): message is ControlMessage<T> {
+function isOfType<T extends ControlType>(
+  message: ControlMessage,
+  type: T,
+): message is Extract<ControlMessage, { readonly type: T }> {
   return message.type === type
 }
 
@@ -44,7 +47,7 @@ class Initiator {
     for (const message of messages) this.talk.input.write(encodeControl(message))
   }
 
-  async hear<T extends ControlType>(type: T): Promise<ControlMessage<T>> {
+  async hear<T extends ControlType>(type: T): Promise<Extract<ControlMessage, { readonly type: T }>> {
     while (this.#frames.length === 0) {
       const byte = await this.talk.read(1)
       if (byte.length === 0) throw new Error(`the daemon ended instead of saying ${type}`)

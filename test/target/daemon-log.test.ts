@@ -1,0 +1,80 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import t, { type Test } from 'tap'
+import { defaultSettings, openDaemonLog } from '../../target/index.js'
+
+const settingsFor = (logFile: string) => ({
+  ...defaultSettings('/'),
+  useSyslog: false,
+  logFile,
+  logLevel: 'info' as const,
+})
+
+function errors(t: Test) {
+  const stderr = new PassThrough()
+  t.teardown(() => stderr.destroy())
+  return { stderr, text: () => String(stderr.read() ?? '') }
+}
+
+t.test('the log file is appended to, up to the level asked for', async t => {
+  const file = join(t.testdir({}), 'log')
+  const { stderr, text } = errors(t)
+  for (const turn of ['first', 'second']) {
+    const log = openDaemonLog(settingsFor(file), stderr)
+    log.write('err', `${turn} error`)
+    log.write('info', `${turn} info`)
+    log.write('debug', `${turn} debug`)
+    await log.close()
+  }
+  const lines = readFileSync(file, 'utf8').trimEnd().split('\n')
+  t.strictSame(
+    lines.map(line => line.replace(/^\S+ rpmemd\[\d+\]: /, '')),
+    ['err: first error', 'info: first info', 'err: second error', 'info: second info'],
+  )
+  t.ok(
+    lines.every(line => !Number.isNaN(Date.parse(line.split(' ')[0] ?? ''))),
+    'each line begins with its time',
+  )
+  t.equal(text(), '')
+})
+
+t.test('a log file that cannot be opened is replaced by standard error, with one line that says so', async t => {
+  const { stderr, text } = errors(t)
+  const log = openDaemonLog(settingsFor('/nowhere/at/all/log'), stderr)
+  log.write('err', 'first')
+  log.write('debug', 'too fine')
+  log.write('notice', 'second')
+  await log.close()
+  const lines = text().trimEnd().split('\n')
+  t.equal(lines.length, 3)
+  t.match(lines, [/warn: the log file \/nowhere\/at\/all\/log cannot be used/, /err: first$/, /notice: second$/])
+})
+
+t.test('a full disk below the log loses no message', async t => {
+  const { stderr, text } = errors(t)
+  const log = openDaemonLog(settingsFor('/dev/full'), stderr)
+  log.write('err', 'still told')
+  await log.close()
+  t.match(text(), /err: still told\n$/)
+})
+
+t.test('what an initiator sends cannot forge a line', async t => {
+  const { stderr, text } = errors(t)
+  const log = openDaemonLog(settingsFor('/nowhere/at/all/log'), stderr)
+  log.write('err', "pool set 'a\nrpmemd[1]: err: all is well\r\u001b[2J\u2028'")
+  await log.close()
+  t.equal(text().trimEnd().split('\n').length, 2)
+})
+
+t.test(
+  'without a system log the messages go to standard error',
+  { skip: existsSync('/dev/log') && 'there is one here' },
+  async t => {
+    const { stderr, text } = errors(t)
+    const log = openDaemonLog({ ...defaultSettings('/'), useSyslog: true }, stderr)
+    log.write('err', 'told')
+    await log.close()
+    t.match(text(), /warn: the system log cannot be used.*\n.*err: told\n$/)
+  },
+)
