@@ -70,7 +70,7 @@ function entered(target: string, broken: string[]): string[] {
 function addonViolations(file: SourceFile): Violation[] {
   if (file.path === addonLoader || annexes.has(roomOf(file.path))) return []
   return file.lines.flatMap((text, index) =>
-    /\bcreateRequire\b|\bprocess\.dlopen\b|fabric_native\.node/.test(text) && !/^\s*(\*|\/\/|\/\*)/.test(text)
+    /\bdlopen\b|fabric_native|\.node['"`]/.test(text) && !/^\s*(\*|\/\/|\/\*)/.test(text)
       ? [{ path: file.path, line: index + 1, rule: `only ${addonLoader} loads the addon` }]
       : [],
   )

@@ -14,7 +14,7 @@ const word = (...pieces: string[]) => pieces.join('')
 
 export const treeRules: readonly Rule[] = [
   {
-    pattern: new RegExp(`(^|[\\s"'\`(=:])/(${word('wo', 'rk')}|${word('ho', 'me')}/[a-z]+|${word('ro', 'ot')})/`),
+    pattern: new RegExp(`(^|[\\s"'\`(=:])/(${word('wo', 'rk')}|${word('ro', 'ot')})/`),
     rule: 'an absolute path of somebody’s machine',
     applies: () => true,
   },
