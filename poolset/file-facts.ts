@@ -50,9 +50,9 @@ function readableFile(path: string): { path: string; size: number }[] {
 }
 
 /** A character device is Device DAX if sysfs files it under the class or bus `dax`; its size stands beside. */
-function deviceFact(device: bigint): FileFact {
+export function deviceFact(device: bigint, sysfs = '/sys'): FileFact {
   const { major, minor } = deviceNumber(device)
-  const directory = `/sys/dev/char/${major}:${minor}`
+  const directory = `${sysfs}/dev/char/${major}:${minor}`
   try {
     if (!/\/dax$/.test(realpathSync(`${directory}/subsystem`))) return { kind: 'device' }
     return { kind: 'device-dax', size: Number(readFileSync(`${directory}/size`, 'utf8').trim()) }

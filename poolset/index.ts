@@ -1,4 +1,4 @@
-export { deviceNumber, type FileFact, type FileFacts, noFiles, systemFiles } from './file-facts.js'
+export { deviceFact, deviceNumber, type FileFact, type FileFacts, noFiles, systemFiles } from './file-facts.js'
 export { loadPoolSet } from './load.js'
 export { type Mistake, PoolSetSyntaxError, type Rule, renderMistake, renderMistakes } from './mistake.js'
 export {

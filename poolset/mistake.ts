@@ -96,6 +96,9 @@ function excerpt(source: string, index: number): { text: string; caret: number }
 /** One column for one code unit, and nothing that a terminal would obey. */
 export const printable = (text: string): string => text.replaceAll('\t', ' ').replaceAll(/\p{Cc}/gu, '\ufffd')
 
+/** Messages quote what the user wrote, which may be long or not for a terminal. */
+const shown = (message: string): string => printable(message.length > 300 ? `${message.slice(0, 300)}…` : message)
+
 const listed = 100
 
 /** Gathers mistakes in any order; hostile input cannot make it grow without bound. */
@@ -115,7 +118,9 @@ export class MistakeList {
   add(rule: Rule, at: Place, message: string, errno = 22): void {
     this.#count++
     const source = this.#source[at.line - 1] ?? ''
-    this.#mistakes.push({ rule, line: at.line, column: at.column, message, source, errno })
+    // Inside a YAML scalar of several lines a computed column can lie beyond the end of the first.
+    const column = Math.min(at.column, source.length + 1)
+    this.#mistakes.push({ rule, line: at.line, column, message: shown(message), source, errno })
     if (this.#mistakes.length > 2 * listed) this.#trim()
   }
 

@@ -1,3 +1,4 @@
+import { normalize } from 'node:path'
 import { MiB, pageSize, RpmemError } from '../core/index.js'
 import { isDirectorySet, type LocalReplicaSpec, type PartKind, type PartSpec, type PoolSet } from './pool-set.js'
 
@@ -91,7 +92,7 @@ export interface PartPlan {
 }
 
 export interface Violation {
-  readonly rule: 'size-limit' | 'part-size' | 'pool-size' | 'directory-options'
+  readonly rule: 'size-limit' | 'part-size' | 'pool-size' | 'directory-options' | 'path-twice'
   readonly message: string
   /** Of the replica in the set, from 0; undefined if it concerns the whole set. */
   readonly replica: number | undefined
@@ -157,8 +158,9 @@ function planParts(parts: readonly MappedPart[], headers: number): PartPlan[] {
 }
 
 function violations(set: PoolSet, exact: Measure): Violation[] {
+  const seen = new Set<string>()
   const found = set.replicas.flatMap((replica, index) =>
-    replica.kind === 'local' ? replica.parts.flatMap(part => partViolations(part, index)) : [],
+    replica.kind === 'local' ? replica.parts.flatMap(part => partViolations(part, index, seen)) : [],
   )
   const whole = (rule: Violation['rule'], message: string) =>
     found.push({ rule, message, replica: undefined, path: undefined })
@@ -170,15 +172,18 @@ function violations(set: PoolSet, exact: Measure): Violation[] {
   return found
 }
 
-function partViolations(part: LocalReplicaSpec['parts'][number], replica: number): Violation[] {
+function partViolations(part: PartSpec, replica: number, seen: Set<string>): Violation[] {
   const { path, size } = part
-  const violation = (rule: Violation['rule'], message: string): Violation[] => [{ rule, message, replica, path }]
-  if (typeof size === 'bigint')
-    return violation('size-limit', `${path} would have ${size} bytes; no machine can map that`)
-  if (size < minimumPartSize) {
-    return violation('part-size', `${path} would have ${size} bytes; a part has at least ${minimumPartSize}`)
+  const found: Violation[] = []
+  const add = (rule: Violation['rule'], message: string) => found.push({ rule, message, replica, path })
+  if (typeof size === 'bigint') add('size-limit', `${path} would have ${size} bytes; no machine can map that`)
+  else if (size < minimumPartSize) {
+    add('part-size', `${path} would have ${size} bytes; a part has at least ${minimumPartSize}`)
   }
-  return []
+  // PMDK's grammar allows it, but the second would find the lock of the first.
+  if (seen.has(normalize(path))) add('path-twice', `${path} is a part already`)
+  seen.add(normalize(path))
+  return found
 }
 
 const usable = (size: number, usesHeaders: boolean): number => Math.max(size - (usesHeaders ? pageSize : 0), 0)
