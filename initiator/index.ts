@@ -1,0 +1,5 @@
+export { formatAddress, parseAddress, type TargetAddress } from './address.js'
+export { type Environment, processEnvironment, readEnvironment } from './environment.js'
+export { ExternalClient } from './external-client.js'
+export type { LaunchOptions, RemoteEnd, RemoteProcess, RemoteShell } from './remote-shell.js'
+export { SshClient, type SshClientOptions } from './ssh-client.js'

@@ -1,0 +1,60 @@
+import type { PoolAttributes } from '../core/index.js'
+import type { Dialect, DurabilityMethod, PersistMethod, ProviderName, ProviderReport } from '../fabric-native/index.js'
+
+/** What the initiator asks of a daemon, whichever dialect it speaks. */
+export interface Session {
+  readonly dialect: Dialect
+  /** Name and version of the daemon, for people. */
+  readonly software: string
+  /** What the target reported about its providers; undefined where the dialect has no words for it. */
+  readonly offers: readonly ProviderReport[] | undefined
+  /** Address of the daemon's machine as SSH reached it, if known. */
+  readonly peerAddress: string | undefined
+  create(request: PoolRequest, attributes: PoolAttributes | undefined): Promise<Grant>
+  open(request: PoolRequest): Promise<Grant>
+  setAttributes(attributes: PoolAttributes | undefined): Promise<void>
+  /** Ends the session; the daemon removes the pool if it created it in this session and `remove` is set. */
+  close(remove: boolean): Promise<void>
+  /** Resolves with the answer; undefined where the dialect knows no ping. */
+  ping?(): Promise<void>
+  /** Called once when the session ends other than by close(). */
+  onLost(listener: (error: Error) => void): void
+  /** Ends the session as lost, for this reason: pending calls reject with it. */
+  abandon(error: Error): void
+  /** Lets the process end while the session is idle. */
+  unref(): void
+}
+
+export interface PoolRequest {
+  readonly poolSet: string
+  /** Bytes to mirror, from pool offset 0. */
+  readonly size: number
+  readonly lanes: number
+  readonly provider: ProviderName
+  readonly inlineSize: number
+}
+
+/** What the daemon grants: where the lanes connect and what they may do. */
+export interface Grant {
+  /** Undefined: the address of the SSH connection. */
+  readonly address: string | undefined
+  readonly port: number
+  readonly method: PersistMethod
+  /** Undefined where the dialect has no words for it. */
+  readonly durability: DurabilityMethod | undefined
+  readonly rkey: bigint
+  readonly raddr: bigint
+  readonly lanes: number
+  readonly inlineSize: number
+  readonly poolSize: number | undefined
+  readonly attributes: PoolAttributes | undefined
+  /** For the tokens of the lanes. */
+  readonly secret: Uint8Array | undefined
+}
+
+export interface SessionDeadlines {
+  /** Create and open: allocating a large pool takes its time. */
+  readonly openMs: number
+  /** Everything else. */
+  readonly answerMs: number
+}
