@@ -1,7 +1,8 @@
 import { assert, type Clock, RpmemError } from '../core/index.js'
-import { type Frame, Framer, type FrameShape, FirstWordReader } from '../wire/index.js'
+import { type FirstWord, FirstWordReader, type Frame, Framer, type FrameShape } from '../wire/index.js'
 import { endedTooEarly, type RemoteReport, remoteError } from './remote-end.js'
 import type { RemoteEnd, RemoteProcess } from './remote-shell.js'
+import { aborted } from './ssh-failure.js'
 
 export interface ChannelOptions {
   readonly clock: Clock
@@ -17,6 +18,7 @@ const maxStderr = 16 * 1024
 const maxNoise = 1024
 /** How long text is collected after its first bytes, so that the error shows more than four letters. */
 const noiseMs = 250
+const farewellMs = 2000
 
 /** The byte channel to one daemon: recognises it, cuts frames, keeps what it said on standard error. */
 export class ControlChannel {
@@ -25,6 +27,7 @@ export class ControlChannel {
   readonly #word = new FirstWordReader()
   #stderr = ''
   #noise: Buffer | undefined
+  #recognition: 'pmdk' | 'rpmem' | RpmemError | undefined
   #framer: Framer | undefined
   #deliver: (frame: Frame) => void = () => {}
   #onEnd: (error: RpmemError) => void = () => {}
@@ -56,20 +59,26 @@ export class ControlChannel {
   }
 
   /** Waits for the first word; every other beginning is the error that names it. */
-  recognise(): Promise<'pmdk' | 'rpmem'> {
+  recognise(signal?: AbortSignal): Promise<'pmdk' | 'rpmem'> {
     const { clock, startDeadlineMs } = this.#options
     return new Promise((resolve, reject) => {
+      const abort = () => settle(aborted(signal as AbortSignal))
       const settle = (outcome: 'pmdk' | 'rpmem' | RpmemError) => {
         cancel()
+        signal?.removeEventListener('abort', abort)
+        if (this.#recognition) return
+        this.#recognition = outcome
         if (typeof outcome === 'string') return resolve(outcome)
-        this.#failure ??= outcome
+        this.#failure = outcome
         this.#process.kill()
         reject(outcome)
       }
       const late = () => settle(this.#error('ERR_DEADLINE', `rpmemd was not ready within ${startDeadlineMs} ms`))
       const cancel = clock.after(startDeadlineMs, late, 'holds')
       this.#process.stdout.on('data', (chunk: Buffer) => this.#received(chunk, settle))
-      this.#process.ended.then(end => this.#ended(end, settle))
+      signal?.addEventListener('abort', abort, { once: true })
+      if (signal?.aborted) abort()
+      void this.#process.ended.then(end => this.#ended(end, settle))
     })
   }
 
@@ -87,10 +96,17 @@ export class ControlChannel {
     this.#process.stdin.write(bytes)
   }
 
-  /** The conversation is over: the daemon is given the end of its input, and its end is no failure. */
-  finish(): void {
+  /** The conversation is over: the daemon is given the end of its input and a moment to end, which is no failure. */
+  finish(): Promise<void> {
     this.#finishing = true
     this.#process.stdin.end()
+    return new Promise(resolve => {
+      const cancel = this.#options.clock.after(farewellMs, resolve, 'holds')
+      void this.#process.ended.then(() => {
+        cancel()
+        resolve()
+      })
+    })
   }
 
   /** Breaks the channel; a session that is served learns it. */
@@ -111,16 +127,23 @@ export class ControlChannel {
   }
 
   #received(chunk: Buffer, settle: (outcome: 'pmdk' | 'rpmem' | RpmemError) => void): void {
-    if (this.#framer) return this.#push(chunk)
-    if (this.#noise) return this.#moreNoise(chunk)
-    if (this.#held.length > 0) return void this.#held.push(chunk)
-    const word = this.#word.push(chunk)
+    if (this.#framer) this.#push(chunk)
+    else if (this.#noise) this.#moreNoise(chunk)
+    else if (this.#held.length > 0) this.#held.push(chunk)
+    else this.#recognised(this.#word.push(chunk), settle)
+  }
+
+  #recognised(word: FirstWord | undefined, settle: (outcome: 'pmdk' | 'rpmem' | RpmemError) => void): void {
     if (word === undefined) return
-    if (word.kind === 'noise') return this.#heardNoise(word.bytes, settle)
-    if (word.kind === 'startup') return settle(this.#startupError(word.errno))
-    // Held even when empty: from here on chunks belong to the dialect.
-    this.#held.push(word.rest)
-    settle(word.kind)
+    if (word.kind === 'noise') {
+      this.#heardNoise(word.bytes, settle)
+    } else if (word.kind === 'startup') {
+      settle(this.#startupError(word.errno))
+    } else {
+      // Held even when empty: from here on chunks belong to the dialect.
+      this.#held.push(word.rest)
+      settle(word.kind)
+    }
   }
 
   #push(chunk: Uint8Array): void {
@@ -147,7 +170,7 @@ export class ControlChannel {
     this.#end = end
     const error = this.#endError()
     settle(error)
-    if (this.#framer === undefined || this.#finishing || this.#failure) return
+    if (this.#finishing || this.#failure) return
     this.#failure = error
     this.#onEnd(error)
   }
@@ -170,17 +193,27 @@ export class ControlChannel {
 
   #noiseError(): RpmemError {
     const text = printable(this.#noise ?? Buffer.of())
-    return this.#error('ERR_REMOTE_NOISE', `text came before rpmemd could speak: ${JSON.stringify(text.slice(0, 200))}`, {
-      text,
-    })
+    return this.#error(
+      'ERR_REMOTE_NOISE',
+      `text came before rpmemd could speak: ${JSON.stringify(text.slice(0, 200))}`,
+      {
+        text,
+      },
+    )
   }
 
   #startupError(errno: number): RpmemError {
-    const error = this.#error('ERR_RPMEMD_STARTUP', `rpmemd failed to start with errno ${errno}`, { remoteErrno: errno })
+    const error = this.#error('ERR_RPMEMD_STARTUP', `rpmemd failed to start with errno ${errno}`, {
+      remoteErrno: errno,
+    })
     return new RpmemError(error.code, error.message, { facts: error.facts, errno })
   }
 
-  #error(code: 'ERR_CONTROL_LOST' | 'ERR_DEADLINE' | 'ERR_REMOTE_NOISE' | 'ERR_RPMEMD_STARTUP', rule: string, more = {}): RpmemError {
+  #error(
+    code: 'ERR_CONTROL_LOST' | 'ERR_DEADLINE' | 'ERR_REMOTE_NOISE' | 'ERR_RPMEMD_STARTUP',
+    rule: string,
+    more = {},
+  ): RpmemError {
     return remoteError(code, rule, this.#report(), more)
   }
 
@@ -195,5 +228,4 @@ export class ControlChannel {
 }
 
 /** Control characters of a foreign machine must not reach a terminal. */
-const printable = (bytes: Buffer): string =>
-  bytes.toString('utf8').replace(/[^\P{C}\n\t]/gu, '\u00b7')
+const printable = (bytes: Buffer): string => bytes.toString('utf8').replace(/[^\P{C}\n\t]/gu, '\u00b7')

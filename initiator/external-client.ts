@@ -10,6 +10,7 @@ import { aborted } from './ssh-failure.js'
  */
 export class ExternalClient implements RemoteShell {
   readonly name: string
+  readonly external = true
   readonly #program: string
   readonly #address: TargetAddress
 

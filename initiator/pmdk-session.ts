@@ -69,7 +69,7 @@ export class PmdkSession implements Session {
     if (this.#lost) throw this.#lost
     try {
       await this.#ask({ type: 'close', remove }, closeMs)
-      this.#channel.finish()
+      await this.#channel.finish()
     } finally {
       this.#channel.kill()
     }
@@ -148,16 +148,24 @@ function commonOf({ poolSet, size, lanes, provider, inlineSize }: PoolRequest) {
   return { poolSet, poolSize: size, lanes, provider, bufferSize: inlineSize } as const
 }
 
-function grantOf(
-  inBand: InBand,
-  { inlineSize }: PoolRequest,
-  attributes: PoolAttributes | undefined,
-): Grant {
-  return { address: undefined, durability: undefined, poolSize: undefined, secret: undefined, ...inBand, inlineSize, attributes }
+function grantOf(inBand: InBand, { inlineSize }: PoolRequest, attributes: PoolAttributes | undefined): Grant {
+  return {
+    address: undefined,
+    durability: undefined,
+    poolSize: undefined,
+    secret: undefined,
+    ...inBand,
+    inlineSize,
+    attributes,
+  }
 }
 
 function lateError(type: PmdkRequestType, deadlineMs: number): RpmemError {
-  return new RpmemError('ERR_DEADLINE', `the target did not answer the request to ${words[type]} within ${deadlineMs} ms`, {
-    facts: { request: type, deadlineMs },
-  })
+  return new RpmemError(
+    'ERR_DEADLINE',
+    `the target did not answer the request to ${words[type]} within ${deadlineMs} ms`,
+    {
+      facts: { request: type, deadlineMs },
+    },
+  )
 }

@@ -16,7 +16,12 @@ const shellNotFound = 127
 const shellNotExecutable = 126
 const clientFailed = 255
 
-export function remoteError(code: ErrorCode, rule: string, report: RemoteReport, more: { readonly [key: string]: Fact } = {}): RpmemError {
+export function remoteError(
+  code: ErrorCode,
+  rule: string,
+  report: RemoteReport,
+  more: { readonly [key: string]: Fact } = {},
+): RpmemError {
   const { name, command, end, stderr } = report
   const line = firstLine(stderr)
   return new RpmemError(code, `${name}: ${rule}${line === '' ? '' : `; it says: ${line}`}`, {

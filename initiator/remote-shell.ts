@@ -5,6 +5,8 @@ import type { RpmemError } from '../core/index.js'
 export interface RemoteShell {
   /** For people: 'user@node2:22'. */
   readonly name: string
+  /** A program of its own stands between: its exit code 255 is its own failure, not the command's. */
+  readonly external: boolean
   /**
    * Runs one command line without a terminal. Resolves once the command was started as far as the client can know; rejects
    * with the ERR_SSH_… or ERR_HOST_… error that says why it could not. The signal ends the attempt.

@@ -83,7 +83,7 @@ export class RpmemSession implements Session {
     if (this.#lost) throw this.#lost
     try {
       await this.#ask({ type: 'close', remove }, 'done', this.#deadlines.answerMs)
-      this.#channel.finish()
+      await this.#channel.finish()
     } finally {
       this.#channel.kill()
     }
@@ -122,10 +122,14 @@ export class RpmemSession implements Session {
     this.#channel.send(encodeControl(acceptHello(hello)))
   }
 
-  async #ask<T extends ControlType>(request: Unnumbered<Request>, answer: T, deadlineMs: number | undefined) {
+  async #ask(
+    request: Unnumbered<Request>,
+    answer: ControlType,
+    deadlineMs: number | undefined,
+  ): Promise<ControlMessage> {
     if (this.#lost) throw this.#lost
     const id = this.#nextId++
-    const message = await this.#answer(
+    return this.#answer(
       answer,
       deadlineMs,
       waiting => {
@@ -134,7 +138,6 @@ export class RpmemSession implements Session {
       },
       () => this.#waiting.delete(id),
     )
-    return message as ControlMessage<T>
   }
 
   /** One promise for an answer. Without a deadline the wait does not hold the process: the watchdog asks so. */
@@ -164,16 +167,19 @@ export class RpmemSession implements Session {
   #received(frame: Frame): void {
     const message = decodeControl(frame)
     const waiting = this.#take(message)
-    if (message.type === 'failure') return this.#failed(message, waiting)
-    if (waiting === undefined) {
+    if (message.type === 'failure') {
+      this.#failed(message, waiting)
+    } else if (waiting === undefined) {
       // The answer to a request that was given up is late, not wrong.
-      if ('id' in message && message.id < this.#nextId) return
-      throw violation(message.type, 'nobody asked for this message')
+      const late = 'id' in message && message.id < this.#nextId
+      if (!late) throw violation(message.type, 'nobody asked for this message')
+    } else if (waiting.answer === message.type) {
+      waiting.resolve(message)
+    } else {
+      const error = violation(message.type, `the answer should be ${waiting.answer}`)
+      waiting.reject(error)
+      throw error
     }
-    if (waiting.answer === message.type) return waiting.resolve(message)
-    const error = violation(message.type, `the answer should be ${waiting.answer}`)
-    waiting.reject(error)
-    throw error
   }
 
   #take(message: ControlMessage): Waiting | undefined {
@@ -208,4 +214,7 @@ function lateError(answer: ControlType, deadlineMs: number | undefined): RpmemEr
   })
 }
 
-const grantOf = (ready: ControlMessage<'ready'>): Grant => ready
+function grantOf(message: ControlMessage): Grant {
+  assert(message.type === 'ready', 'the answer has the type that was asked for')
+  return message
+}

@@ -22,6 +22,7 @@ const maxJumps = 8
 /** The built-in SSH client. Each launch makes a connection of its own, as each ssh process would. */
 export class SshClient implements RemoteShell {
   readonly name: string
+  readonly external = false
   readonly #address: TargetAddress
   readonly #options: SshClientOptions
 

@@ -127,9 +127,13 @@ async function readAgent(socket: string | undefined): Promise<AgentKeys> {
 }
 
 function agentIdentity(agent: BaseAgent, known: string | Buffer | ParsedKey | PublicKeyEntry): Identity | undefined {
-  const key = ssh2.utils.parseKey(isEntry(known) ? known.pubKey : known)
+  const key = ssh2.utils.parseKey(blobOf(known))
   if (key instanceof Error) return undefined
   return { source: 'agent', label: `agent: ${key.comment || key.type}`, agent, key }
 }
 
-const isEntry = (known: object | string): known is PublicKeyEntry => typeof known === 'object' && 'pubKey' in known
+function blobOf(known: string | Buffer | ParsedKey | PublicKeyEntry): string | Buffer | ParsedKey {
+  if (typeof known === 'string' || !('pubKey' in known)) return known
+  const { pubKey } = known
+  return typeof pubKey === 'string' || !('pubKey' in pubKey) ? pubKey : pubKey.pubKey
+}

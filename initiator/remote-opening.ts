@@ -1,0 +1,138 @@
+import { type PoolAttributes, RpmemError } from '../core/index.js'
+import type { Lanes, Memory } from '../fabric-native/index.js'
+import { laneTokens, pmdkBufferSize } from '../wire/index.js'
+import { checkArguments, lanesWanted, type RemotePoolOptions, type Target, targetOf } from './remote-pool-options.js'
+import type { Grant, PoolRequest, Session } from './session.js'
+import { startSession } from './session-start.js'
+import { aborted } from './ssh-failure.js'
+import { candidates, chooseTransport, describeReasons, type TransportChoice, type TransportRules } from './transport.js'
+
+/** A session with its lanes, from which a RemotePool is made. */
+export interface Opened {
+  readonly target: Target
+  readonly set: string
+  readonly size: number
+  readonly session: Session
+  readonly lanes: Lanes
+  readonly lanesRequested: number
+  readonly grant: Grant
+  readonly choice: TransportChoice
+}
+
+/** Largest inline data asked for between our own ends; the fabric decides what it uses. */
+const inlineSize = 64 * 1024
+
+type Ask = (session: Session, request: PoolRequest) => Promise<Grant>
+
+export const openOnTarget = (node: string, set: string, memory: Memory, options: RemotePoolOptions): Promise<Opened> =>
+  begin(node, set, memory, options, false, (session, request) => session.open(request))
+
+export const createOnTarget = (
+  node: string,
+  set: string,
+  memory: Memory,
+  options: RemotePoolOptions,
+  attributes: PoolAttributes | undefined,
+): Promise<Opened> => begin(node, set, memory, options, true, (session, request) => session.create(request, attributes))
+
+async function begin(
+  node: string,
+  set: string,
+  memory: Memory,
+  options: RemotePoolOptions,
+  created: boolean,
+  ask: Ask,
+): Promise<Opened> {
+  const size = checkArguments(set, memory, options)
+  const target = targetOf(node, options)
+  const rules = rulesOf(options, target)
+  // Loading libfabric takes about as long as SSH needs for its handshake.
+  const probe = options.fabric.probe(candidates(rules), {})
+  probe.catch(() => {})
+  const session = await startSession({ ...target, signal: options.signal, openDeadlineMs: options.openDeadlineMs })
+  const abort = () => session.abandon(aborted(options.signal as AbortSignal))
+  options.signal?.addEventListener('abort', abort, { once: true })
+  try {
+    if (options.signal?.aborted) throw aborted(options.signal)
+    const choice = chooseTransport(await probe, session.offers, rules)
+    log(target, choice, session)
+    const lanesRequested = lanesWanted(options, target.environment)
+    const request = {
+      poolSet: set,
+      size,
+      lanes: Math.min(lanesRequested, choice.maxLanes),
+      provider: choice.provider,
+      inlineSize: session.dialect === 'pmdk' ? pmdkBufferSize : inlineSize,
+    }
+    const grant = await ask(session, request)
+    const lanes = await connect(options, target, session, grant, request, memory, created)
+    return { target, set, size, session, lanes, lanesRequested, grant, choice }
+  } catch (error) {
+    session.abandon(error instanceof Error ? error : new Error(String(error)))
+    throw error
+  } finally {
+    options.signal?.removeEventListener('abort', abort)
+  }
+}
+
+const rulesOf = ({ transport }: RemotePoolOptions, { environment }: Target): TransportRules => ({
+  require: transport?.require,
+  verbs: environment.verbs,
+  sockets: transport?.sockets ?? environment.sockets,
+})
+
+function log({ log, shell }: Target, { provider, why }: TransportChoice, session: Session): void {
+  log.write('info', `${shell.name}: ${session.software}, ${session.dialect} dialect, over ${provider}`)
+  for (const line of describeReasons(why)) log.write('debug', `${shell.name}: transport ${line}`)
+}
+
+/** Lanes that do not come up end the session properly: a pool that it created is removed again. */
+async function connect(
+  options: RemotePoolOptions,
+  target: Target,
+  session: Session,
+  grant: Grant,
+  request: PoolRequest,
+  memory: Memory,
+  created: boolean,
+): Promise<Lanes> {
+  try {
+    return await options.fabric.connect({
+      provider: request.provider,
+      address: addressOf(session, grant, target),
+      port: grant.port,
+      memory,
+      size: request.size,
+      lanes: Math.min(grant.lanes, request.lanes),
+      dialect: session.dialect,
+      method: grant.method,
+      rkey: grant.rkey,
+      raddr: grant.raddr,
+      inlineSize: Math.min(grant.inlineSize, request.inlineSize),
+      ...(grant.secret && { tokens: laneTokens(grant.secret, grant.lanes) }),
+      ...workQueue(options, target),
+    })
+  } catch (error) {
+    await session.close(created).catch((closing: unknown) => noteClosing(target, closing))
+    throw error
+  }
+}
+
+function noteClosing({ log, shell }: Target, error: unknown): void {
+  log.write(
+    'notice',
+    `${shell.name}: the session did not close well: ${error instanceof Error ? error.message : error}`,
+  )
+}
+
+function workQueue(options: RemotePoolOptions, { environment }: Target): { workQueueSize?: number } {
+  const size = options.workQueueSize ?? environment.workQueueSize
+  return size === undefined ? {} : { workQueueSize: size }
+}
+
+/** SSH itself has just shown which address leads there; behind a jump or an external client only the target can say. */
+function addressOf(session: Session, grant: Grant, { address }: Target): string {
+  const found = session.peerAddress ?? grant.address ?? address.host
+  if (found !== '') return found
+  throw new RpmemError('ERR_PORT_UNREACHABLE', 'the target named no address for the data path')
+}

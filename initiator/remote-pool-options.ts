@@ -1,0 +1,136 @@
+import {
+  type Clock,
+  type Log,
+  type PoolAttributes,
+  pageSize,
+  RpmemError,
+  silentLog,
+  systemClock,
+} from '../core/index.js'
+import type { Fabric, Memory, ProviderName } from '../fabric-native/index.js'
+import { poolSetNameRule } from '../wire/index.js'
+import { parseAddress, type TargetAddress } from './address.js'
+import { type Environment, processEnvironment } from './environment.js'
+import { ExternalClient } from './external-client.js'
+import { CommandRotation, type RemoveOptions } from './remote-command.js'
+import type { RemoteShell } from './remote-shell.js'
+import { SshClient } from './ssh-client.js'
+
+/** How the target is reached; everything has a default. Options win over the environment. */
+export interface TargetOptions {
+  readonly ssh?: SshOptions
+  /** Remote command instead of RPMEM_CMD. */
+  readonly command?: string
+  readonly signal?: AbortSignal | undefined
+  readonly log?: Log
+  readonly clock?: Clock
+  readonly environment?: Environment
+  /** Instead of SSH. */
+  readonly shell?: RemoteShell
+}
+
+export interface SshOptions {
+  /** External client program instead of RPMEM_SSH; '' is the built-in client. */
+  readonly program?: string
+  /** Instead of ~/.ssh/config and /etc/ssh/ssh_config. */
+  readonly configFile?: string
+  readonly knownHostsFiles?: readonly string[]
+  readonly identityFiles?: readonly string[]
+  /** Path of the agent's socket instead of SSH_AUTH_SOCK; 'none': no agent. */
+  readonly agentSocket?: string
+  /** Instead of the home directory. */
+  readonly home?: string
+  /** Milliseconds for TCP connection and handshake each; default 15 000. */
+  readonly connectTimeoutMs?: number
+}
+
+export interface RemotePoolOptions extends TargetOptions {
+  /** Lanes asked for, at least 1; the target may grant fewer. Default 8. */
+  readonly lanes?: number
+  /** Bytes mirrored, from pool offset 0; a multiple of the page size. Default: all of the memory. */
+  readonly size?: number
+  readonly transport?: {
+    /** Fail instead of taking another provider. */
+    readonly require?: ProviderName
+    /** Allow the sockets provider, as RPMEM_ENABLE_SOCKETS=1. */
+    readonly sockets?: boolean
+  }
+  /** Until a call on the data path settles, in milliseconds; default 3000. */
+  readonly deadlineMs?: number
+  /** Until create or open settles on the target; default 60 000, as allocating a large pool takes its time. */
+  readonly openDeadlineMs?: number
+  /** Transmit queue asked for, instead of RPMEM_WORK_QUEUE_SIZE. */
+  readonly workQueueSize?: number
+  readonly fabric: Fabric
+}
+
+export interface RemotePoolCreateOptions extends RemotePoolOptions {
+  /** What the target writes into its headers; undefined for a pool set with NOHDRS. */
+  readonly attributes?: PoolAttributes | undefined
+}
+
+export interface RemotePoolRemoveOptions extends TargetOptions, RemoveOptions {}
+
+const defaultLanes = 8
+
+/** A target with everything that decides how it is reached. */
+export interface Target {
+  readonly address: TargetAddress
+  readonly shell: RemoteShell
+  readonly command: string
+  readonly environment: Environment
+  readonly clock: Clock
+  readonly log: Log
+}
+
+const rotations = new WeakMap<Environment, CommandRotation>()
+
+export function targetOf(node: string, options: TargetOptions): Target {
+  const address = parseAddress(node)
+  const environment = options.environment ?? processEnvironment()
+  const log = options.log ?? silentLog
+  return {
+    address,
+    environment,
+    log,
+    clock: options.clock ?? systemClock,
+    command: options.command ?? rotationOf(environment).take(),
+    shell: options.shell ?? shellOf(address, options.ssh ?? {}, environment, log),
+  }
+}
+
+/** One turn of the commands for the whole program, as in librpmem. */
+function rotationOf(environment: Environment): CommandRotation {
+  const rotation = rotations.get(environment) ?? new CommandRotation(environment.commands)
+  rotations.set(environment, rotation)
+  return rotation
+}
+
+function shellOf(address: TargetAddress, ssh: SshOptions, environment: Environment, log: Log): RemoteShell {
+  const program = ssh.program ?? environment.sshProgram
+  if (program) return new ExternalClient(program, address)
+  const { home = environment.home, agentSocket = environment.agentSocket } = ssh
+  return new SshClient(address, { ...ssh, home, agentSocket, log })
+}
+
+/** The checks of rpmem_create(3) and rpmem_open(3), before anything is sent. Gives the size to mirror. */
+export function checkArguments(set: string, memory: Memory, options: RemotePoolOptions): number {
+  const rule = poolSetNameRule(set)
+  if (rule !== undefined) throw argument('set', rule, set.slice(0, 256))
+  const { lanes, size = memory.size } = options
+  if (lanes !== undefined && !(Number.isInteger(lanes) && lanes >= 1 && lanes < 2 ** 32)) {
+    throw argument('lanes', 'lanes must be a whole number of at least 1', lanes)
+  }
+  if (!Number.isSafeInteger(size) || size <= 0 || size % pageSize !== 0) {
+    throw argument('size', `the size must be a multiple of ${pageSize} above zero`, size)
+  }
+  if (size > memory.size) throw argument('size', 'the size must not pass that of the memory', size)
+  return size
+}
+
+export const lanesWanted = (options: RemotePoolOptions, { maxLanes }: Environment): number =>
+  Math.min(options.lanes ?? defaultLanes, maxLanes ?? Number.POSITIVE_INFINITY)
+
+function argument(name: string, rule: string, value: string | number): RpmemError {
+  return new RpmemError('ERR_ARGUMENT', rule, { facts: { argument: name, value } })
+}

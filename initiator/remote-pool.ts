@@ -1,0 +1,376 @@
+import { EventEmitter } from 'node:events'
+import { attributesAreZero, hasCode, type PoolAttributes, pageSize, RpmemError } from '../core/index.js'
+import type {
+  DurabilityMethod,
+  LaneOperation,
+  Lanes,
+  Memory,
+  PersistMethod,
+  ProviderName,
+} from '../fabric-native/index.js'
+import type { Persisting } from '../pool/index.js'
+import { createOnTarget, type Opened, openOnTarget } from './remote-opening.js'
+import type { RemotePoolCreateOptions, RemotePoolOptions, RemotePoolRemoveOptions } from './remote-pool-options.js'
+import { removeRemotePool } from './remote-removal.js'
+import type { Session } from './session.js'
+import { aborted } from './ssh-failure.js'
+import type { TransportReason } from './transport.js'
+import { Watchdog } from './watchdog.js'
+
+/** The path that the data takes, and why. */
+export interface Transport {
+  readonly provider: ProviderName
+  readonly persistMethod: PersistMethod
+  readonly why: readonly TransportReason[]
+}
+
+export interface RemotePoolEvents {
+  /** Once, with the reason: the target is dead, stopped or cut off. Every call fails from here on. */
+  lost: [error: RpmemError]
+  closed: []
+}
+
+export interface RemoteOperation {
+  /** 0 … laneCount - 1; default: any free lane (flush and drain: lane 0). */
+  readonly lane?: number
+  /** Give up that aligned 8 bytes become durable as one (RPMEM_PERSIST_RELAXED, RPMEM_FLUSH_RELAXED). */
+  readonly relaxed?: boolean
+  /** Milliseconds until the call settles; default as given to create or open. */
+  readonly deadlineMs?: number
+}
+
+export interface RemoteWait extends RemoteOperation {
+  /** Ends the wait with ERR_ABORTED; what was sent may still become durable. */
+  readonly signal?: AbortSignal
+}
+
+const pingIntervalMs = 500
+const pingRounds = 4
+
+/**
+ * One remote replica of a memory, function by function as librpmem(7): rpmem_create(3), rpmem_persist(3) and their kin. Offsets
+ * count from pool offset 0, header page included. After a persist, or a drain of the lane, the range is durable on the target by
+ * its storage's own method (`durability`).
+ */
+export class RemotePool extends EventEmitter<RemotePoolEvents> {
+  readonly laneCount: number
+  /** Asked for; the target may have granted fewer. */
+  readonly lanesRequested: number
+  readonly transport: Transport
+  /** How the target makes bytes durable; undefined if a PMDK peer does not say. */
+  readonly durability: DurabilityMethod | undefined
+  /** Bytes mirrored. */
+  readonly size: number
+  /** 'user@node2:22 remote.set' */
+  readonly name: string
+  readonly #session: Session
+  readonly #lanes: Lanes
+  readonly #hasHeaders: boolean
+  readonly #defaults: LaneOperation
+  readonly #watchdog: Watchdog
+  #attributes: PoolAttributes | undefined
+  #lost: RpmemError | undefined
+  #closing: Promise<void> | undefined
+  #pending = 0
+  #idle: () => void = () => {}
+
+  private constructor(opened: Opened, options: RemotePoolOptions) {
+    super()
+    const { target, set, size, session, lanes, lanesRequested, grant, choice } = opened
+    this.laneCount = lanes.count
+    this.lanesRequested = lanesRequested
+    this.transport = { provider: choice.provider, persistMethod: grant.method, why: choice.why }
+    this.durability = grant.durability ?? (grant.method === 'APM' ? 'dax' : undefined)
+    this.size = size
+    this.name = `${target.shell.name} ${set}`
+    this.#session = session
+    this.#lanes = lanes
+    this.#attributes = grant.attributes
+    this.#hasHeaders = grant.attributes !== undefined && !attributesAreZero(grant.attributes)
+    this.#defaults = { deadlineMs: options.deadlineMs ?? 3000 }
+    this.#watchdog = new Watchdog({
+      clock: target.clock,
+      ping: () => this.#ping(),
+      intervalMs: pingIntervalMs,
+      rounds: pingRounds,
+      onSilent: silentMs => this.#lose(new RpmemError('ERR_DEADLINE', `the target has been silent for ${silentMs} ms`)),
+    })
+    lanes.onDown(error => this.#lose(error))
+    session.onLost(error => this.#lose(error))
+    session.unref()
+    if (this.laneCount < lanesRequested) {
+      target.log.write('notice', `${this.name}: ${this.laneCount} of ${lanesRequested} lanes were granted`)
+    }
+  }
+
+  /** rpmem_create(3). The pool set `set` lies below the poolset-dir of the target. On failure nothing is left there. */
+  static async create(
+    node: string,
+    set: string,
+    memory: Memory,
+    options: RemotePoolCreateOptions,
+  ): Promise<RemotePool> {
+    return new RemotePool(await createOnTarget(node, set, memory, options, options.attributes), options)
+  }
+
+  /** rpmem_open(3). */
+  static async open(node: string, set: string, memory: Memory, options: RemotePoolOptions): Promise<RemotePool> {
+    return new RemotePool(await openOnTarget(node, set, memory, options), options)
+  }
+
+  /** rpmem_remove(3). */
+  static async remove(node: string, set: string, options: RemotePoolRemoveOptions = {}): Promise<void> {
+    await removeRemotePool(node, set, options)
+  }
+
+  /** As the headers on the target have them; undefined for a pool without headers. */
+  get attributes(): PoolAttributes | undefined {
+    return this.#attributes
+  }
+
+  /** Set once the target is lost. */
+  get failure(): RpmemError | undefined {
+    return this.#lost
+  }
+
+  /** rpmem_persist(3), blocking. */
+  persistSync(offset: number, length: number, operation?: RemoteOperation): void {
+    this.#check(offset, length, operation)
+    try {
+      this.#lanes.persistSync(offset, length, this.#with(operation))
+    } catch (error) {
+      throw this.#translate(error)
+    }
+  }
+
+  /** rpmem_persist(3). */
+  async persist(offset: number, length: number, operation?: RemoteWait): Promise<void> {
+    this.#check(offset, length, operation)
+    await this.#wait(() => this.#lanes.persist(offset, length, this.#with(operation)), operation)
+  }
+
+  /** Begins a persist, so that several pools work side by side. */
+  start(offset: number, length: number, operation?: RemoteOperation & { readonly deep?: boolean }): Persisting {
+    this.#check(offset, length, operation)
+    try {
+      return new StartedPersist(this.#lanes, this.#lanes.start(offset, length, this.#with(operation)), this.#translate)
+    } catch (error) {
+      throw this.#translate(error)
+    }
+  }
+
+  /** rpmem_flush(3): durable after a drain of the same lane. */
+  flush(offset: number, length: number, operation?: RemoteOperation): void {
+    this.#check(offset, length, operation)
+    try {
+      this.#lanes.flush(offset, length, this.#with(operation))
+    } catch (error) {
+      throw this.#translate(error)
+    }
+  }
+
+  /** rpmem_drain(3), blocking. */
+  drainSync(operation?: RemoteOperation): void {
+    this.#checkState(operation)
+    try {
+      this.#lanes.drainSync(this.#with(operation))
+    } catch (error) {
+      throw this.#translate(error)
+    }
+  }
+
+  /** rpmem_drain(3). */
+  async drain(operation?: RemoteWait): Promise<void> {
+    this.#checkState(operation)
+    await this.#wait(() => this.#lanes.drain(this.#with(operation)), operation)
+  }
+
+  /** rpmem_deep_persist(3), blocking: the lowest domain that the software of the target reaches. */
+  deepPersistSync(offset: number, length: number, operation?: RemoteOperation): void {
+    this.#check(offset, length, operation)
+    try {
+      this.#lanes.persistSync(offset, length, { ...this.#with(operation), deep: true })
+    } catch (error) {
+      throw this.#translate(error)
+    }
+  }
+
+  /** rpmem_deep_persist(3). */
+  async deepPersist(offset: number, length: number, operation?: RemoteWait): Promise<void> {
+    this.#check(offset, length, operation)
+    await this.#wait(() => this.#lanes.persist(offset, length, { ...this.#with(operation), deep: true }), operation)
+  }
+
+  /** rpmem_read(3), blocking: what the target holds, header page included. */
+  readSync(offset: number, into: Uint8Array, operation?: RemoteOperation): void {
+    this.#checkState(operation)
+    this.#checkRange(offset, into.length)
+    try {
+      this.#lanes.readSync(offset, into, this.#with(operation))
+    } catch (error) {
+      throw this.#translate(error)
+    }
+  }
+
+  /** rpmem_read(3). `into` must stay untouched until the promise settles. */
+  async read(offset: number, into: Uint8Array, operation?: RemoteWait): Promise<void> {
+    this.#checkState(operation)
+    this.#checkRange(offset, into.length)
+    await this.#wait(() => this.#lanes.read(offset, into, this.#with(operation)), operation)
+  }
+
+  /** rpmem_set_attr(3): durable in the headers of the target when it resolves. Undefined only for a pool without headers. */
+  async setAttributes(attributes: PoolAttributes | undefined): Promise<void> {
+    this.#checkState()
+    const given = attributes !== undefined && !attributesAreZero(attributes)
+    if (given !== this.#hasHeaders) throw contradiction(given)
+    await this.#wait(() => this.#session.setAttributes(attributes))
+    this.#attributes = attributes
+  }
+
+  /**
+   * rpmem_close(3): lets pending calls settle, then ends lanes and session. Idempotent. `remove` takes back a pool that this
+   * object created. A lost pool closes without error, unless it was to be removed.
+   */
+  close({ remove = false }: { readonly remove?: boolean } = {}): Promise<void> {
+    this.#closing ??= this.#close(remove)
+    return this.#closing
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  async #close(remove: boolean): Promise<void> {
+    if (this.#pending > 0) {
+      await new Promise<void>(resolve => {
+        this.#idle = resolve
+      })
+    }
+    this.#watchdog.stop()
+    await this.#lanes.close()
+    try {
+      if (!this.#lost) await this.#session.close(remove)
+      else if (remove) throw this.#lost
+    } finally {
+      this.emit('closed')
+    }
+  }
+
+  #check(offset: number, length: number, operation: RemoteOperation | undefined): void {
+    this.#checkState(operation)
+    this.#checkRange(offset, length)
+    if (this.#hasHeaders && offset < pageSize) throw headerProtected(offset, length)
+  }
+
+  #checkState(operation?: RemoteOperation): void {
+    if (this.#closing) throw new RpmemError('ERR_CLOSED', `${this.name} is closed`, { facts: { pool: this.name } })
+    if (this.#lost) throw this.#lost
+    const lane = operation?.lane
+    if (lane !== undefined && !(Number.isInteger(lane) && lane >= 0 && lane < this.laneCount)) {
+      throw new RpmemError('ERR_LANE_RANGE', `there is no lane ${lane}`, { facts: { lane, laneCount: this.laneCount } })
+    }
+  }
+
+  #checkRange(offset: number, length: number): void {
+    const whole = Number.isSafeInteger(offset) && Number.isSafeInteger(length)
+    if (whole && offset >= 0 && length >= 0 && offset < this.size && length <= this.size - offset) return
+    const { size } = this
+    throw new RpmemError('ERR_RANGE', `${length} bytes at ${offset} lie outside the ${size} bytes of ${this.name}`, {
+      facts: { offset, length, size },
+    })
+  }
+
+  #with(operation: RemoteOperation | undefined): LaneOperation {
+    return operation === undefined ? this.#defaults : { ...this.#defaults, ...operation }
+  }
+
+  async #wait<T>(call: () => Promise<T>, wait?: RemoteWait): Promise<T> {
+    this.#pending++
+    try {
+      const outcome = call()
+      return wait?.signal ? await unlessAborted(outcome, wait.signal) : await outcome
+    } catch (error) {
+      throw this.#translate(error)
+    } finally {
+      if (--this.#pending === 0) this.#idle()
+    }
+  }
+
+  /** Calls that were under way when the target was lost end because the lanes were closed: the loss is the reason. */
+  readonly #translate = (error: unknown): unknown =>
+    this.#lost && hasCode(error, 'ERR_CLOSED', 'ERR_TARGET_LOST', 'ERR_CONTROL_LOST') ? this.#lost : error
+
+  async #ping(): Promise<void> {
+    if (this.#session.ping) await this.#session.ping()
+    // PMDK's daemon knows no ping; eight bytes of its pool are a sign of life as well.
+    else await this.#lanes.read(0, new Uint8Array(8), { deadlineMs: pingIntervalMs * (pingRounds + 1) })
+  }
+
+  #lose(cause: Error): void {
+    if (this.#lost) return
+    this.#watchdog.stop()
+    if (this.#closing) return
+    const lost = lossOf(this.name, cause)
+    this.#lost = lost
+    this.#session.abandon(lost)
+    this.#lanes.close().then(
+      () => this.emit('lost', lost),
+      () => this.emit('lost', lost),
+    )
+  }
+}
+
+class StartedPersist implements Persisting {
+  readonly #lanes: Lanes
+  readonly #ticket: number
+  readonly #translate: (error: unknown) => unknown
+
+  constructor(lanes: Lanes, ticket: number, translate: (error: unknown) => unknown) {
+    this.#lanes = lanes
+    this.#ticket = ticket
+    this.#translate = translate
+  }
+
+  finishSync(): void {
+    try {
+      this.#lanes.finishSync(this.#ticket)
+    } catch (error) {
+      throw this.#translate(error)
+    }
+  }
+
+  finish(): Promise<void> {
+    return this.#lanes.finish(this.#ticket).catch((error: unknown) => {
+      throw this.#translate(error)
+    })
+  }
+}
+
+function lossOf(pool: string, cause: Error): RpmemError {
+  return RpmemError.wrap('ERR_TARGET_LOST', `${pool}: the target was lost: ${cause.message}`, cause, {
+    facts: { pool, ...(cause instanceof RpmemError ? cause.facts : {}) },
+    durability: 'unknown',
+  })
+}
+
+function contradiction(given: boolean): RpmemError {
+  const rule = given ? 'the pool has no headers for attributes' : 'the headers of the pool need attributes'
+  return new RpmemError('ERR_ATTRIBUTES', rule)
+}
+
+function headerProtected(offset: number, length: number): RpmemError {
+  return new RpmemError('ERR_HEADER_PROTECTED', `${length} bytes at ${offset} touch the header page`, {
+    facts: { offset, length, first: pageSize },
+  })
+}
+
+/** The call goes on behind the back of a caller that no longer waits; its end is heard and dropped. */
+function unlessAborted<T>(call: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(aborted(signal))
+    if (signal.aborted) abort()
+    signal.addEventListener('abort', abort, { once: true })
+    call.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
+}

@@ -1,0 +1,83 @@
+import type { PoolAttributes } from '../core/index.js'
+import type { DurabilityMethod } from '../fabric-native/index.js'
+import type {
+  CreateRemoteRequest,
+  Persisting,
+  PersistOptions,
+  RemoteConnector,
+  RemoteReplica,
+  RemoteRequest,
+} from '../pool/index.js'
+import { RemotePool } from './remote-pool.js'
+import type { RemotePoolOptions } from './remote-pool-options.js'
+
+/** A remote pool in the place of a replica. */
+export class RemotePoolReplica implements RemoteReplica {
+  readonly kind = 'remote'
+  readonly name: string
+  readonly method: DurabilityMethod
+  readonly pool: RemotePool
+
+  constructor(pool: RemotePool, name: string) {
+    this.pool = pool
+    this.name = name
+    // A PMDK peer that does not promise pmem calls msync, whatever lies beneath.
+    this.method = pool.durability ?? 'msync'
+  }
+
+  get attributes(): PoolAttributes | undefined {
+    return this.pool.attributes
+  }
+
+  get failure(): Error | undefined {
+    return this.pool.failure
+  }
+
+  start(offset: number, length: number, options: PersistOptions): Persisting {
+    return this.pool.start(offset, length, options)
+  }
+
+  flush(offset: number, length: number, options: PersistOptions): void {
+    this.pool.flush(offset, length, options)
+  }
+
+  drainSync(options: PersistOptions): void {
+    this.pool.drainSync(options)
+  }
+
+  drain(options: PersistOptions): Promise<void> {
+    return this.pool.drain(options)
+  }
+
+  onLost(listener: (error: Error) => void): void {
+    this.pool.once('lost', listener)
+  }
+
+  close(options?: { readonly remove?: boolean }): Promise<void> {
+    return this.pool.close(options)
+  }
+}
+
+/** Reaches REPLICA lines by SSH and mirrors over lanes, with the same options for each. */
+export class SshConnector implements RemoteConnector {
+  readonly #options: RemotePoolOptions
+
+  constructor(options: RemotePoolOptions) {
+    this.#options = options
+  }
+
+  async create(request: CreateRemoteRequest): Promise<RemoteReplica> {
+    const { node, set, memory, attributes } = request
+    const pool = await RemotePool.create(node, set, memory, { ...this.#with(request), attributes })
+    return new RemotePoolReplica(pool, `${node} ${set}`)
+  }
+
+  async open(request: RemoteRequest): Promise<RemoteReplica> {
+    const { node, set, memory } = request
+    return new RemotePoolReplica(await RemotePool.open(node, set, memory, this.#with(request)), `${node} ${set}`)
+  }
+
+  #with({ size, signal }: RemoteRequest): RemotePoolOptions {
+    return { ...this.#options, size, ...(signal && { signal }) }
+  }
+}
