@@ -1,5 +1,22 @@
 export { formatAddress, parseAddress, type TargetAddress } from './address.js'
 export { type Environment, processEnvironment, readEnvironment } from './environment.js'
 export { ExternalClient } from './external-client.js'
+export type { RemoveOptions } from './remote-command.js'
+export {
+  type RemoteOperation,
+  RemotePool,
+  type RemotePoolEvents,
+  type RemoteWait,
+  type Transport,
+} from './remote-pool.js'
+export type {
+  RemotePoolCreateOptions,
+  RemotePoolOptions,
+  RemotePoolRemoveOptions,
+  SshOptions,
+  TargetOptions,
+} from './remote-pool-options.js'
+export { RemotePoolReplica, SshConnector } from './remote-replica.js'
 export type { LaunchOptions, RemoteEnd, RemoteProcess, RemoteShell } from './remote-shell.js'
 export { SshClient, type SshClientOptions } from './ssh-client.js'
+export type { TransportReason } from './transport.js'
