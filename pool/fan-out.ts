@@ -65,8 +65,15 @@ export class FanOut {
 
   async persist(at: number, length: number, options: PersistOptions, stored = false): Promise<void> {
     const round = this.#begin(at, length, options, stored)
-    if (this.#remotes.length === 1) await this.#finish(round, 0)
-    else await Promise.all(this.#remotes.map((_, index) => this.#finish(round, index)))
+    const [only] = round.remotes
+    if (only && round.remotes.length === 1) {
+      // The usual shape; every function less on this way is a tenth of a microsecond.
+      try {
+        await only.finish()
+      } catch (error) {
+        this.#fail(round, this.#remotes[0], error)
+      }
+    } else await Promise.all(this.#remotes.map((_, index) => this.#finish(round, index)))
     if (round.failures) throw this.#verdict(round)
   }
 

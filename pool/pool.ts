@@ -118,9 +118,9 @@ export class Pool extends EventEmitter<PoolEvents> {
   }
 
   /** Makes the range durable on all replicas. Source: pmemobj_persist, pmemobj_xpersist (relaxed). */
-  async persist(offset: number, length: number, options: PoolPersistOptions = {}): Promise<Receipt> {
+  async persist(offset: number, length: number, options: PoolPersistOptions = noOptions): Promise<Receipt> {
     const at = this.#at(offset, length)
-    return this.#wait(this.#fanOut.persist(at, length, options), options.signal)
+    return await this.#wait(this.#fanOut.persist(at, length, options), options.signal)
   }
 
   persistSync(offset: number, length: number, options: PoolPersistOptions = noOptions): Receipt {
@@ -264,9 +264,22 @@ export class Pool extends EventEmitter<PoolEvents> {
   }
 
   async #wait(work: Promise<void>, signal: AbortSignal | undefined): Promise<Receipt> {
+    if (signal) return this.#waitUnlessAborted(work, signal)
     this.#pending++
-    const settled = work.finally(() => this.#settle())
-    await (signal ? untilAborted(settled, signal) : settled)
+    try {
+      await work
+      return this.#receipt
+    } finally {
+      this.#settle()
+    }
+  }
+
+  async #waitUnlessAborted(work: Promise<void>, signal: AbortSignal): Promise<Receipt> {
+    this.#pending++
+    await untilAborted(
+      work.finally(() => this.#settle()),
+      signal,
+    )
     return this.#receipt
   }
 

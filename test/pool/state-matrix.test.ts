@@ -1,0 +1,92 @@
+import t, { type Test } from 'tap'
+import { RpmemError } from '../../core/index.js'
+import { Pool } from '../../pool/index.js'
+import { scratch, writeSet } from './scratch.js'
+import { connectorTo, ScriptedTarget } from './scripted-target.js'
+
+const bytes = new Uint8Array(8)
+const usable = new Set(['open', 'failed'])
+
+/** Every method of a pool: what it does where nothing stands against it, and whether a lost replica does. */
+const methods: [name: string, call: (pool: Pool) => unknown, needsReplicas: boolean][] = [
+  ['view', pool => pool.view(0, 8), false],
+  ['read', pool => pool.read(0, bytes), false],
+  ['persist', pool => pool.persist(0, 8), true],
+  ['persistSync', pool => pool.persistSync(0, 8), true],
+  ['flush', pool => pool.flush(0, 8), true],
+  ['drain', pool => pool.drain(), true],
+  ['drainSync', pool => pool.drainSync(), true],
+  ['deepPersist', pool => pool.deepPersist(0, 8), true],
+  ['deepPersistSync', pool => pool.deepPersistSync(0, 8), true],
+  ['memcpyPersist', pool => pool.memcpyPersist(0, bytes), true],
+  ['memcpyPersistSync', pool => pool.memcpyPersistSync(0, bytes), true],
+  ['memcpyPersistSync noFlush', pool => pool.memcpyPersistSync(0, bytes, { noFlush: true }), false],
+  ['memcpyPersistSync noDrain', pool => pool.memcpyPersistSync(0, bytes, { noDrain: true }), true],
+  ['memmovePersist', pool => pool.memmovePersist(0, 4, 8), true],
+  ['memmovePersistSync', pool => pool.memmovePersistSync(0, 4, 8), true],
+  ['memsetPersist', pool => pool.memsetPersist(0, 1, 8), true],
+  ['memsetPersistSync', pool => pool.memsetPersistSync(0, 1, 8), true],
+]
+
+/** Brings a fresh pool into a state; the returned function lets go of what holds it there. */
+const states: [name: string, reach: (t: Test, pool: Pool, target: ScriptedTarget) => Promise<() => void>][] = [
+  ['open', async () => () => {}],
+  [
+    'failed',
+    async (_, pool, target) => {
+      const lost = new Promise(resolve => pool.once('replica-lost', resolve))
+      target.die(new RpmemError('ERR_TARGET_LOST', 'killed'))
+      await lost
+      return () => {}
+    },
+  ],
+  [
+    'closing',
+    async (_, pool, target) => {
+      target.hold()
+      void pool.persist(0, 8)
+      void pool.close()
+      return () => target.release()
+    },
+  ],
+  [
+    'closed',
+    async (_, pool) => {
+      await pool.close()
+      return () => {}
+    },
+  ],
+]
+
+for (const [state, reach] of states) {
+  t.test(`a pool that is ${state}`, async t => {
+    const directory = scratch(t)
+    const target = new ScriptedTarget('node')
+    const set = writeSet(directory, 'x.set', `2M ${directory}/a`, 'REPLICA node x')
+    const pool = await Pool.create(set, { connectRemote: connectorTo(target) })
+    const letGo = await reach(t, pool, target)
+    for (const [name, call, needsReplicas] of methods) {
+      t.equal(pool.state, state)
+      const outcome = async () => call(pool)
+      if (!usable.has(state)) await t.rejects(outcome(), { code: 'ERR_CLOSED', facts: { state } }, name)
+      else if (state === 'failed' && needsReplicas) await t.rejects(outcome(), { code: 'ERR_PERSIST' }, name)
+      else await t.resolves(outcome(), name)
+    }
+    t.equal(pool.replicas.length, 2, 'what it consists of can be asked in every state')
+    t.ok(pool.size > 0)
+    t.ok(pool.attributes)
+    letGo()
+    await t.resolves(Promise.all([pool.close(), pool.close()]), 'close never fails for being repeated')
+    t.equal(pool.state, 'closed')
+  })
+}
+
+t.test('views are detached by close', async t => {
+  const directory = scratch(t)
+  const pool = await Pool.create(writeSet(directory, 'x.set', `2M ${directory}/a`))
+  const view = pool.view(0, 8)
+  const closed = new Promise<void>(resolve => pool.once('closed', resolve))
+  await pool.close()
+  await closed
+  t.equal(view.length, 0)
+})
