@@ -25,7 +25,7 @@
       "libraries": ["-lpmem2", "-ldl", "-lpthread"],
       "conditions": [
         ["sanitize!=''", {
-          "cflags_cc": ["-fsanitize=<(sanitize)", "-fno-omit-frame-pointer", "-g"],
+          "cflags_cc": ["-fsanitize=<(sanitize)", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g", "-O1"],
           "ldflags": ["-fsanitize=<(sanitize)"]
         }]
       ]
