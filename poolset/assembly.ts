@@ -1,4 +1,5 @@
 import { errno, systemCode } from '../core/index.js'
+import { completed, filesOf } from './directory-files.js'
 import { type Entry, hasControls, lineOf, type Word } from './entry.js'
 import type { FileFacts } from './file-facts.js'
 import type { MistakeList, Place } from './mistake.js'
@@ -204,18 +205,3 @@ function optionMessage(text: string): string {
   const known = right === 'SINGLEHDR' || right === 'NOHDRS'
   return `there is no option ${text}; ${known ? `write ${right}, and blanks between names` : 'the options are SINGLEHDR and NOHDRS'}`
 }
-
-const filesOf = (parts: readonly PartSpec[]): DirectoryFile[] => parts.flatMap(part => part.files)
-
-/** What another replica has and this one lacks is taken to be missing from its first directory (PMDK's set.c). */
-function completed(parts: readonly PartSpec[], most: readonly DirectoryFile[]): readonly PartSpec[] {
-  const [first, ...rest] = parts
-  const count = filesOf(parts).length
-  if (first === undefined || count >= most.length) return parts
-  const have = new Set(filesOf(parts).map(file => baseName(file.path)))
-  const missing = most.filter(file => !have.has(baseName(file.path)))
-  const files = missing.map(file => ({ path: `${first.path}/${baseName(file.path)}`, size: file.size, exists: false }))
-  return [{ ...first, files: [...first.files, ...files].sort((a, b) => (a.path < b.path ? -1 : 1)) }, ...rest]
-}
-
-const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1)

@@ -1,5 +1,6 @@
 export { deviceFact, deviceNumber, type FileFact, type FileFacts, noFiles, systemFiles } from './file-facts.js'
 export { loadPoolSet } from './load.js'
+export { headerCount, type Measure, measure, type ReplicaMeasure } from './measure.js'
 export { type Mistake, PoolSetSyntaxError, type Rule, renderMistake, renderMistakes } from './mistake.js'
 export {
   type Notation,
@@ -10,20 +11,7 @@ export {
   printPoolSet,
   recogniseNotation,
 } from './notation.js'
-export {
-  headerCount,
-  type Measure,
-  measure,
-  minimumPartSize,
-  minimumPoolSize,
-  type PartPlan,
-  type Plan,
-  plan,
-  type ReplicaMeasure,
-  type ReplicaPlan,
-  requirePlan,
-  type Violation,
-} from './plan.js'
+export { type PartPlan, type Plan, plan, type ReplicaPlan, requirePlan } from './plan.js'
 export {
   type DirectoryFile,
   isDirectorySet,
@@ -40,3 +28,4 @@ export {
   remoteReplicas,
 } from './pool-set.js'
 export { parseSize, sizeSuffixes } from './size.js'
+export { minimumPartSize, minimumPoolSize, type Violation } from './violation.js'

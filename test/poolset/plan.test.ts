@@ -90,6 +90,14 @@ t.test('what forbids the use of a set is told all at once', async t => {
   t.equal(requirePlan(parsePoolSet('PMEMPOOLSET\n2M /a\n', { facts: noFiles })).poolSize, 2 * MiB)
 })
 
+t.test('parts that are sane each can add up to more than any machine maps', async t => {
+  const set = parsePoolSet('PMEMPOOLSET\n7P /a\n7P /b\n', { facts: noFiles })
+  t.same(
+    plan(set).violations.map(violation => violation.rule),
+    ['size-limit'],
+  )
+})
+
 const sizes = fc.array(fc.integer({ min: 4096, max: 40 * MiB }), { minLength: 1, maxLength: 6 })
 const options = fc.constantFrom('', 'OPTION SINGLEHDR', 'OPTION NOHDRS', 'OPTION SINGLEHDR NOHDRS')
 
