@@ -95,9 +95,9 @@ export class LoopbackNodes {
     })
     client.on('session', accept => {
       accept().on('exec', (acceptExec, reject, { command }) => {
-        const [program, ...words] = command.split(/\s+/)
+        const [program, ...words] = shellWords(command)
         if (program !== 'rpmemd') return reject()
-        this.#run(LoopbackDaemon.start(user, words.map(unquoted), this.poolSetDir(user), ends, acceptExec()))
+        this.#run(LoopbackDaemon.start(user, words, this.poolSetDir(user), ends, acceptExec()))
       })
     })
     // A client that vanishes is the ordinary end of a killed program.
@@ -124,5 +124,8 @@ function parsed(key: string): ParsedKey {
   return Array.isArray(result) ? (result[0] as ParsedKey) : result
 }
 
-/** The initiator quotes what a shell would read; here there is no shell. */
-const unquoted = (word: string): string => word.replace(/^'(.*)'$/, '$1')
+/** The words of a command line as a POSIX shell would part and unquote them; nothing else of a shell is understood. */
+export function shellWords(command: string): string[] {
+  const words = command.match(/(?:[^\s'\\]|\\.|'[^']*')+/g) ?? []
+  return words.map(word => word.replace(/'([^']*)'|\\(.)/g, (_, quoted, escaped) => quoted ?? escaped))
+}

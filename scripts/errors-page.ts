@@ -1,8 +1,5 @@
-import { readFileSync, writeFileSync } from 'node:fs'
 import { type CatalogueEntry, catalogue, errno } from '../core/index.js'
 
-/** Writes docs/errors.md from the catalogue; with --check it only compares, for CI. Run from the root of the repository. */
-const path = 'docs/errors.md'
 const names = Object.fromEntries(Object.entries(errno).map(([name, value]) => [value, name]))
 
 const section = ([code, entry]: [string, CatalogueEntry]): string => {
@@ -10,7 +7,8 @@ const section = ([code, entry]: [string, CatalogueEntry]): string => {
   return `## ${code}\n\n${entry.meaning}\n\n${entry.remedy}${errnoLine}\n`
 }
 
-const page = `# Errors
+/** docs/errors.md, from the catalogue. */
+export const errorsPage = (): string => `# Errors
 
 Every operating error is an \`RpmemError\` with one of these codes; compare \`code\`, never the text. The message says what
 happened here, \`cause\` leads down to the errno, the fi_errno or the remote stderr, \`facts\` holds the values. Where a
@@ -19,9 +17,3 @@ persist is concerned, \`durability\` says what is certain. \`rpmem explain CODE\
 This page is written by \`npm run docs\` from core/catalogue.ts; do not edit it.
 
 ${Object.entries(catalogue).map(section).join('\n')}`
-
-if (process.argv[2] !== '--check') writeFileSync(path, page)
-else if (readFileSync(path, 'utf8') !== page) {
-  console.error(`${path} is out of date: run npm run docs`)
-  process.exitCode = 1
-}

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import ssh2, { type ConnectConfig } from 'ssh2'
 import t from 'tap'
-import { LoopbackNodes } from '../../cli/loopback-node.js'
+import { LoopbackNodes, shellWords } from '../../cli/loopback-node.js'
 
 const { Client, utils } = ssh2
 
@@ -57,4 +57,10 @@ t.test('no command but rpmemd is run', async t => {
   const refused = new Promise(resolve => client.exec('id', error => resolve(error)))
   t.match(await refused, { message: /exec/i })
   client.end()
+})
+
+t.test('a command is parted into words as a shell would do it', async t => {
+  t.same(shellWords('rpmemd negotiate'), ['rpmemd', 'negotiate'])
+  t.same(shellWords(String.raw`rpmemd --remove 'a b'\''s.set' --force`), ['rpmemd', '--remove', "a b's.set", '--force'])
+  t.same(shellWords(''), [])
 })
