@@ -1,6 +1,7 @@
 import { type PoolAttributes, RpmemError } from '../core/index.js'
 import {
   createReplicaParts,
+  nativeStorage,
   openReplicaParts,
   type PartPlace,
   type ReplicaPartsRequest,
@@ -16,7 +17,7 @@ export class FilePoolStore implements PoolStore {
   readonly #dir: string
   readonly #storage: Storage
 
-  constructor(dir: string, storage: Storage) {
+  constructor(dir: string, storage: Storage = nativeStorage) {
     this.#dir = dir
     this.#storage = storage
   }

@@ -1,7 +1,7 @@
 import { unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, errno, hasCode, type Log, RpmemError } from '../core/index.js'
-import { removeReplicaParts, type Storage } from '../pool/index.js'
+import { nativeStorage, removeReplicaParts, type Storage } from '../pool/index.js'
 import { loadPoolSet, type PoolSet } from '../poolset/index.js'
 import { resolvePoolSet } from './pool-set-path.js'
 
@@ -12,7 +12,8 @@ export interface RemovalRequest {
   readonly force: boolean
   /** Unlink the pool set file too, even if a part could not be removed. */
   readonly removePoolSet: boolean
-  readonly storage: Storage
+  /** Default: the pool room's own. */
+  readonly storage?: Storage | undefined
   readonly log: Log
 }
 
@@ -38,7 +39,7 @@ async function remove(request: RemovalRequest): Promise<void> {
   const set = await load(path, request.force)
   if (set) {
     const paths = partPaths(request.poolSet, set)
-    await attempt(() => removeReplicaParts({ paths, storage: request.storage, force: request.force }))
+    await attempt(() => removeReplicaParts({ paths, storage: request.storage ?? nativeStorage, force: request.force }))
   }
   // A link is unlinked, not what it leads to: that is another name's pool set.
   if (request.removePoolSet) await attempt(() => unlink(join(request.poolSetDir, request.poolSet)))

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { hasCode } from '../../core/index.js'
-import { parseCommandLine } from '../../target/index.js'
+import { parseCommandLine } from '../../target/command-line.js'
 
 const mistakesOf = (args: string[]): readonly (string | number)[] => {
   try {

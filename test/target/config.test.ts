@@ -2,7 +2,9 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { hasCode, RpmemError } from '../../core/index.js'
-import { expandPoolSetDir, loadSettings, parseConfig } from '../../target/index.js'
+import { loadSettings } from '../../target/config.js'
+import { parseConfig } from '../../target/config-file.js'
+import { expandPoolSetDir } from '../../target/pool-set-path.js'
 
 const failureOf = (action: () => unknown): RpmemError => {
   try {

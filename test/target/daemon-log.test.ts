@@ -2,7 +2,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import t, { type Test } from 'tap'
-import { defaultSettings, openDaemonLog } from '../../target/index.js'
+import { openDaemonLog } from '../../target/daemon-log.js'
+import { defaultSettings } from '../../target/settings.js'
 
 const settingsFor = (logFile: string) => ({
   ...defaultSettings('/'),

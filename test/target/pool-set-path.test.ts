@@ -1,7 +1,7 @@
 import { realpathSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { resolvePoolSet } from '../../target/index.js'
+import { resolvePoolSet } from '../../target/pool-set-path.js'
 
 const tree = (t: Test) => {
   const dir = realpathSync(

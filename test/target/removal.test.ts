@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSyn
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { type Log, silentLog } from '../../core/index.js'
-import { removePool } from '../../target/index.js'
+import { removePool } from '../../target/removal.js'
 import { FileStorage } from './file-storage.js'
 
 /** A poolset-dir with pool sets whose parts, and one file that no set names, lie beside it. */

@@ -2,7 +2,7 @@ import t, { type Test } from 'tap'
 import { type Clock, errno, MiB, RpmemError, zeroAttributes } from '../../core/index.js'
 import { BufferMemory } from '../../fabric-native/buffer-memory.js'
 import type { Lanes } from '../../fabric-native/index.js'
-import type { TargetNode } from '../../target/index.js'
+import type { TargetNode } from '../../target/target-node.js'
 import {
   type ControlMessage,
   type ControlType,

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import t, { type Test } from 'tap'
-import { rpmemd, type StopSignal } from '../../target/index.js'
+import { rpmemd, type StopSignal } from '../../target/rpmemd.js'
 import { controlShape, decodeControl, Framer } from '../../wire/index.js'
 import { session as captured } from '../fixture/vectors.js'
 import { bed } from './session-bed.js'
@@ -40,7 +40,7 @@ async function run(t: Test, start: Start = {}): Promise<Run> {
     stderr,
     fabric: it.fabric,
     storage: it.storage,
-    version: '1.2.3',
+    version: () => '1.2.3',
     globalConfigFile: join(it.pools, 'global.conf'),
     onSignal: stop => start.signal && stop(start.signal),
   })

@@ -6,15 +6,12 @@ import { type Log, type LogLevel, MiB, seededRandom, systemClock } from '../../c
 import type { Fabric, ProviderReport } from '../../fabric-native/index.js'
 import { MemoryFabric } from '../../fabric-native/memory-fabric.js'
 import { MemoryNetwork } from '../../fabric-native/memory-network.js'
-import {
-  type Dialogue,
-  FilePoolStore,
-  PmdkDialogue,
-  RpmemDialogue,
-  type Send,
-  Session,
-  type TargetNode,
-} from '../../target/index.js'
+import type { Dialogue, Send } from '../../target/dialogue.js'
+import { PmdkDialogue } from '../../target/pmdk-dialogue.js'
+import { FilePoolStore } from '../../target/pool-store.js'
+import { RpmemDialogue } from '../../target/rpmem-dialogue.js'
+import { Session } from '../../target/session.js'
+import type { TargetNode } from '../../target/target-node.js'
 import { FileStorage } from './file-storage.js'
 
 export const connection = { clientAddress: '127.0.0.1', serverAddress: '127.0.0.1' }
