@@ -38,8 +38,10 @@ export interface MemoryBinding {
   /** 0, EIO (made durable in vain) or EFAULT (SIGBUS). */
   memoryFailure(memory: MemoryHandle): number
   memoryClosed(memory: MemoryHandle): boolean
+  /** Node.js itself makes external buffers untransferable; what `transfer()` takes away keeps the addresses valid. */
   viewMemory(memory: MemoryHandle, offset: number, length: number): ArrayBuffer
-  closeMemory(memory: MemoryHandle): void
+  /** `transfer`: ArrayBuffer.prototype.transfer where there is one. */
+  closeMemory(memory: MemoryHandle, transfer?: unknown): void
   shareMemory(memory: MemoryHandle, token: string): void
   attachMemory(token: string): MemoryHandle
 

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { markAsUntransferable } from 'node:worker_threads'
 import { type ErrorCode, errno, RpmemError } from '../core/index.js'
 import { loadBinding, type NativeBinding } from './binding.js'
 import type { CopyOptions, DurabilityMethod, FilePiece, Memory } from './memory.js'
@@ -102,9 +101,7 @@ export class NativeMemory implements Memory {
     if (!isRange(offset, length, this.size)) throw outside(offset, length, this.size)
     if (length > maxViewLength) throw tooLong(length)
     if (length === 0) return new Uint8Array(0)
-    const buffer = this.#guard(() => this.#native.viewMemory(this.#handle, offset, length))
-    markAsUntransferable(buffer)
-    return new Uint8Array(buffer)
+    return new Uint8Array(this.#guard(() => this.#native.viewMemory(this.#handle, offset, length)))
   }
 
   read(offset: number, into: Uint8Array): void {
@@ -161,7 +158,7 @@ export class NativeMemory implements Memory {
   }
 
   close(): void {
-    this.#native.closeMemory(this.#handle)
+    this.#native.closeMemory(this.#handle, transfer)
   }
 
   #check(outcome: number, offset: number, length: number): void {
@@ -210,6 +207,9 @@ export class NativeMemory implements Memory {
 export const attachMemory = (token: MemoryToken): NativeMemory => NativeMemory.attach(token)
 
 const nothing = new Uint8Array(0)
+
+/** Detaches a buffer in engines that have it (Node 21 and later), and throws where napi_detach_arraybuffer would abort. */
+const transfer: unknown = Reflect.get(ArrayBuffer.prototype, 'transfer')
 
 function flagsOf(options: CopyOptions | undefined): number {
   if (options === undefined) return 0

@@ -47,6 +47,7 @@ struct Mapping::Impl {
 
   template <typename Visit>
   int ForEachPiece(size_t offset, size_t length, Visit visit) const {
+    if (length == 0) return 0;
     const auto& pieces = range->pieces();
     auto piece = std::upper_bound(pieces.begin(), pieces.end(), offset,
                                   [](size_t at, const MappedPiece& candidate) { return at < candidate.end; });

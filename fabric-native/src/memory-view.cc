@@ -5,6 +5,24 @@
 #include "mapped-range.h"
 
 namespace rpmem {
+namespace {
+
+// napi_detach_arraybuffer ends the process if the buffer was given a detach key, as markAsUntransferable does in newer
+// versions of Node.js; the method of the language, which those versions have, throws instead.
+bool DetachBuffer(Napi::Env env, Napi::Value buffer, Napi::Value transfer) {
+  if (transfer.IsFunction()) {
+    napi_value zero = Napi::Number::New(env, 0);
+    napi_value emptied = nullptr;
+    if (napi_call_function(env, buffer, transfer, 1, &zero, &emptied) == napi_pending_exception)
+      napi_get_and_clear_last_exception(env, &emptied);
+  } else {
+    napi_detach_arraybuffer(env, buffer);
+  }
+  bool detached = false;
+  return napi_is_detached_arraybuffer(env, buffer, &detached) == napi_ok && detached;
+}
+
+}  // namespace
 
 MemoryView::MemoryView(std::shared_ptr<Mapping> mapping) : mapping_(std::move(mapping)), range_(mapping_->range()) {}
 
@@ -36,10 +54,10 @@ std::shared_ptr<MemoryView> MemoryView::New(Napi::Env env, std::shared_ptr<Mappi
   return view;
 }
 
-void MemoryView::Detach(Napi::Env env) {
+void MemoryView::Detach(Napi::Env env, Napi::Value transfer) {
   Napi::HandleScope scope(env);
   Napi::Value buffer = buffer_.Value();
-  if (!buffer.IsEmpty()) napi_detach_arraybuffer(env, buffer);
+  if (!buffer.IsEmpty() && !DetachBuffer(env, buffer, transfer)) return;
   mapping_.reset();
 }
 

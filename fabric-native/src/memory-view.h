@@ -21,8 +21,9 @@ class MemoryView : public std::enable_shared_from_this<MemoryView> {
   ~MemoryView();
 
   // Makes the buffer empty for JavaScript and lets go of the files. The addresses stay reserved until the buffer is
-  // collected: native code of others (zlib, crypto) may be working on them in another thread.
-  void Detach(Napi::Env env);
+  // collected: native code of others (zlib, crypto) may be working on them in another thread. A buffer that somebody has
+  // made undetachable keeps its files until then. `transfer` is ArrayBuffer.prototype.transfer, or undefined.
+  void Detach(Napi::Env env, Napi::Value transfer);
 
  private:
   explicit MemoryView(std::shared_ptr<Mapping> mapping);

@@ -53,12 +53,12 @@ struct MemoryHandle {
     views.push_back(view);
   }
 
-  void Close(Napi::Env env) {
+  void Close(Napi::Env env, Napi::Value transfer) {
     if (closed) return;
     closed = true;
     if (owner) shared->closed = true;
     for (const auto& entry : std::exchange(views, {})) {
-      if (auto view = entry.lock()) view->Detach(env);
+      if (auto view = entry.lock()) view->Detach(env, transfer);
     }
     shared.reset();
   }
@@ -318,7 +318,7 @@ Napi::Value ViewMemory(const Napi::CallbackInfo& info) {
   return buffer;
 }
 
-void CloseMemory(const Napi::CallbackInfo& info) { RequireHandle(info).Close(info.Env()); }
+void CloseMemory(const Napi::CallbackInfo& info) { RequireHandle(info).Close(info.Env(), info[1]); }
 
 void ShareMemory(const Napi::CallbackInfo& info) {
   MemoryHandle& handle = RequireOpen(info);

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { markAsUntransferable } from 'node:worker_threads'
 import t from 'tap'
 import { NativeMemory } from '../../fabric-native/index.js'
 import { collected } from '../fixture/collect-garbage.js'
@@ -41,6 +42,19 @@ t.test('a memory that is forgotten without close is unmapped', async t => {
   const file = new MappedFile(t, page)
   file.map().view(0, 8).fill(1)
   t.ok(await collected(() => !file.mapped))
+})
+
+t.test('a view that was marked or taken away by its buffer does no harm', async t => {
+  const file = new MappedFile(t, page)
+  const memory = file.map()
+  const [marked, taken] = [memory.view(0, 8), memory.view(8, 8)]
+  markAsUntransferable(marked.buffer)
+  const transfer: unknown = Reflect.get(ArrayBuffer.prototype, 'transfer')
+  const thief = typeof transfer === 'function' ? new Uint8Array(transfer.call(taken.buffer)) : taken
+  memory.close()
+  for (const view of [marked, thief]) view[0] = 1
+  t.ok(marked.length === 0 || marked[0] === 1)
+  t.equal(taken.length, 0)
 })
 
 t.test('addresses of closed memories are given back once their views are collected', async t => {

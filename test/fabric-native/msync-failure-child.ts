@@ -3,7 +3,7 @@ import { errno, isRpmemError } from '../../core/index.js'
 import { NativeMemory } from '../../fabric-native/index.js'
 import { withGranularity } from '../fixture/mapped-file.js'
 
-/** Runs with failing-msync.c preloaded; prints what each call met as JSON. */
+/** Runs with observed-msync.c preloaded; prints what each call met as JSON. */
 
 const size = 8 * 4096
 const fd = openSync(process.argv[2] ?? '', 'r+')

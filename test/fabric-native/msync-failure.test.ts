@@ -1,12 +1,11 @@
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { MappedFile } from '../fixture/mapped-file.js'
-import { runPreloaded } from '../fixture/preloaded.js'
+import { Preloaded } from '../fixture/preloaded.js'
 
 t.test('a storage that refuses to make pages durable', async t => {
-  const child = fileURLToPath(new URL('msync-failure-child.js', import.meta.url))
+  const child = new URL('msync-failure-child.js', import.meta.url)
   const file = new MappedFile(t, 8 * 4096)
-  const { status, signal, stdout, stderr } = runPreloaded(t, 'failing-msync.c', child, file.path)
+  const { status, signal, stdout, stderr } = new Preloaded(t, 'observed-msync.c').run(child, file.path)
   t.same({ status, signal }, { status: 0, signal: null }, stderr)
   const seen: Record<string, unknown> = JSON.parse(stdout)
 
