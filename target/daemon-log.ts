@@ -18,8 +18,8 @@ interface Sink {
  * The log that the settings ask for. Standard output belongs to the protocol, so what cannot be opened is replaced by
  * standard error, which the initiator shows when something fails; one line there says why.
  */
-export function openDaemonLog(settings: Settings, stderr: Writable): DaemonLog {
-  const sink = settings.useSyslog ? systemSink(stderr) : fileSink(settings.logFile, stderr)
+export function openDaemonLog(settings: Settings, stderr: Writable, system: SystemLog = systemLog): DaemonLog {
+  const sink = settings.useSyslog ? systemSink(system, stderr) : fileSink(settings.logFile, stderr)
   const log = filteredLog(settings.logLevel, sink)
   return { write: (level, message) => log.write(level, printable(message)), close: () => sink.close() }
 }
@@ -62,7 +62,15 @@ function insteadOf(wanted: string, reason: string, stderr: Writable): Sink {
   return sink
 }
 
-const socket = '/dev/log'
+/** How the system log is reached. */
+export interface SystemLog {
+  /** Without it there is no system log on this machine. */
+  readonly socket: string
+  /** logger(1) or its like. */
+  readonly command: string
+}
+
+const systemLog: SystemLog = { socket: '/dev/log', command: 'logger' }
 const facilityUser = 1
 const severityOfErr = 3
 
@@ -70,11 +78,11 @@ const severityOfErr = 3
  * Node has no datagram sockets of the local family, so the system log is reached through logger(1), one process that is
  * started with the first message and ends with our end of its input.
  */
-function systemSink(stderr: Writable): Sink {
+function systemSink({ socket, command }: SystemLog, stderr: Writable): Sink {
   let input: Writable | undefined
   let fallback: Sink | undefined
   const start = (): Writable => {
-    const child = spawn('logger', ['--tag', 'rpmemd', `--id=${process.pid}`, '--prio-prefix'], {
+    const child = spawn(command, ['--tag', 'rpmemd', `--id=${process.pid}`, '--prio-prefix'], {
       stdio: ['pipe', 'ignore', 'ignore'],
       detached: true,
     })

@@ -1,4 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { chmodSync, existsSync, readFileSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import t, { type Test } from 'tap'
@@ -68,14 +69,54 @@ t.test('what an initiator sends cannot forge a line', async t => {
   t.equal(text().trimEnd().split('\n').length, 2)
 })
 
-t.test(
-  'without a system log the messages go to standard error',
-  { skip: existsSync('/dev/log') && 'there is one here' },
-  async t => {
-    const { stderr, text } = errors(t)
-    const log = openDaemonLog({ ...defaultSettings('/'), useSyslog: true }, stderr)
-    log.write('err', 'told')
-    await log.close()
-    t.match(text(), /warn: the system log cannot be used.*\n.*err: told\n$/)
-  },
-)
+const system = { ...defaultSettings('/'), useSyslog: true, logLevel: 'notice' as const }
+
+t.test('without a system log the messages go to standard error', async t => {
+  const { stderr, text } = errors(t)
+  const log = openDaemonLog(system, stderr, { socket: '/nowhere/log', command: 'logger' })
+  log.write('err', 'told')
+  await log.close()
+  t.match(text(), /warn: the system log cannot be used \(\/nowhere\/log is missing\).*\n.*err: told\n$/)
+})
+
+t.test('without a logger the messages that follow go to standard error', async t => {
+  const { stderr } = errors(t)
+  const log = openDaemonLog(system, stderr, { socket: '/dev/null', command: '/nowhere/logger' })
+  log.write('err', 'lost with the logger')
+  const [first] = await once(stderr, 'data')
+  t.match(String(first), /warn: the system log cannot be used .*ENOENT/)
+  const second = once(stderr, 'data')
+  log.write('err', 'told')
+  t.match(String((await second)[0]), /err: told\n$/)
+  await log.close()
+})
+
+t.test('the system log gets each message with its priority, through one process', async t => {
+  const script = '#!/bin/sh\necho started "$1" "$2" "$4" >>"$0.got"\ncat >>"$0.got"\n: >"$0.ended"\n'
+  const command = join(t.testdir({ logger: script }), 'logger')
+  chmodSync(command, 0o755)
+  const { stderr, text } = errors(t)
+  const log = openDaemonLog(system, stderr, { socket: '/dev/null', command })
+  const ended = existing(`${command}.ended`)
+  log.write('err', 'first')
+  log.write('warn', 'second')
+  log.write('info', 'too fine')
+  log.write('notice', 'third')
+  await log.close()
+  await ended
+  t.equal(
+    readFileSync(`${command}.got`, 'utf8'),
+    'started --tag rpmemd --prio-prefix\n<11>err: first\n<12>warn: second\n<13>notice: third\n',
+  )
+  t.equal(text(), '')
+})
+
+/** Resolves when the file appears: an event of the directory, not a wait. */
+async function existing(path: string): Promise<void> {
+  const watcher = watch(join(path, '..'))
+  try {
+    while (!existsSync(path)) await once(watcher, 'change')
+  } finally {
+    watcher.close()
+  }
+}
