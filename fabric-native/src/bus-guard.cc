@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <mutex>
@@ -19,6 +20,7 @@ struct BusGuard::Slot {
   std::atomic<uintptr_t> end{0};
   std::atomic<size_t> unit{0};
   std::atomic<std::atomic<int>*> failure{nullptr};
+  std::atomic<uint32_t> faults{0};
 
   void Set(uintptr_t new_begin, uintptr_t new_end, size_t new_unit, std::atomic<int>* new_failure) {
     version.fetch_add(1);
@@ -26,6 +28,7 @@ struct BusGuard::Slot {
     end.store(new_end);
     unit.store(new_unit);
     failure.store(new_failure);
+    faults.store(0);
     version.fetch_add(1);
   }
 };
@@ -43,6 +46,7 @@ struct Watched {
   uintptr_t end;
   size_t unit;
   std::atomic<int>* failure;
+  std::atomic<uint32_t>* faults;
 };
 
 Block first;
@@ -64,7 +68,7 @@ bool Find(uintptr_t address, Watched& found) {
   for (Block* block = &first; block != nullptr; block = block->next) {
     for (BusGuard::Slot& slot : block->slots) {
       uint32_t version = slot.version;
-      found = {slot.begin, slot.end, slot.unit, slot.failure};
+      found = {slot.begin, slot.end, slot.unit, slot.failure, &slot.faults};
       bool stable = version % 2 == 0 && version == slot.version;
       if (stable && found.failure != nullptr && address >= found.begin && address < found.end) return true;
     }
@@ -79,14 +83,17 @@ bool PutEmptyMemory(uintptr_t begin, uintptr_t end) {
   return rc != -1;
 }
 
-// Async-signal-safe. Replaces the unit that failed; where the kernel has no room for one more mapping, the whole range.
+// Async-signal-safe. Replaces the unit that failed, and ever more of what follows it as faults repeat: a program that walks
+// through a file that is gone must neither take forever nor exhaust the mappings that the kernel allows a process.
 bool Rescue(uintptr_t address) {
   Watched watched;
   if (!Find(address, watched)) return false;
   int healthy = 0;
   watched.failure->compare_exchange_strong(healthy, EFAULT);
+  uint32_t doublings = std::min(watched.faults->fetch_add(1) / 64, 30u);
   uintptr_t begin = watched.begin + (address - watched.begin) / watched.unit * watched.unit;
-  return PutEmptyMemory(begin, begin + watched.unit) || PutEmptyMemory(watched.begin, watched.end);
+  uintptr_t length = static_cast<uintptr_t>(watched.unit) << doublings;
+  return PutEmptyMemory(begin, begin + std::min(length, watched.end - begin));
 }
 
 void Chain(int signal, siginfo_t* info, void* context) {

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import t, { type Test } from 'tap'
 import { attachMemory, NativeMemory } from '../../fabric-native/index.js'
-import { MappedFile, withGranularity } from '../fixture/mapped-file.js'
+import { inMemory, MappedFile, withGranularity } from '../fixture/mapped-file.js'
 
 const page = 4096
 
@@ -89,6 +89,19 @@ t.test('a failure on one thread is known to all', async t => {
   file.truncate()
   await colleague.ask('store in view', 1)
   t.throws(() => memory.persist(0, 8), { code: 'ERR_POOL_TRUNCATED' })
+})
+
+t.test('threads flush, persist and drain side by side', async t => {
+  for (const granularity of ['page', 'cache_line'] as const) {
+    const file = new MappedFile(t, 16 * page, inMemory)
+    const memory = withGranularity(granularity, () => file.map())
+    const colleagues = [new Colleague(t, memory.share()), new Colleague(t, memory.share())]
+    const answers = await Promise.all(colleagues.map((colleague, parity) => colleague.ask('hammer', parity, 5000)))
+    t.same(answers, [5000, 5000])
+    memory.drain()
+    t.equal(memory.failure, undefined)
+    memory.close()
+  }
 })
 
 for (const granularity of ['page', 'cache_line'] as const) {

@@ -18,6 +18,19 @@ function watchWords(first: number, end: number): { torn: number; rounds: number 
   return { torn, rounds }
 }
 
+/** Stores, flushes, persists and drains all over the memory; each thread owns every second page. */
+function hammer(parity: number, rounds: number): number {
+  const pages = memory.size / 4096 / 2
+  for (let round = 0; round < rounds; round++) {
+    const at = (((round * 7) % pages) * 2 + parity) * 4096
+    memory.fill(at, round & 0xff, 100, { noFlush: true })
+    if (round % 3 === 0) memory.persist(at, 100)
+    else memory.flush(at, 100)
+    if (round % 5 === 0) memory.drain()
+  }
+  return rounds
+}
+
 const errands: Record<string, (...values: number[]) => unknown> = {
   load: (at = 0) => memory.view(at, 1)[0],
   store(at = 0, byte = 0) {
@@ -32,6 +45,7 @@ const errands: Record<string, (...values: number[]) => unknown> = {
     return view[0]
   },
   'watch words': (first = 0, end = 0) => watchWords(first, end),
+  hammer: (parity = 0, rounds = 0) => hammer(parity, rounds),
   persist: (offset = 0, length = 0) => memory.persist(offset, length),
   close() {
     memory.close()

@@ -92,6 +92,23 @@ t.test('each of many mappings answers for its own pages', async t => {
   for (const memory of memories) memory.close()
 })
 
+for (const [direction, step] of Object.entries({ forwards: 2, backwards: -2 })) {
+  t.test(`a program may walk ${direction} through any number of pages that are gone`, async t => {
+    // More isolated pages than the kernel allows mappings (vm.max_map_count, 65530).
+    const size = 150_000 * page
+    const part = new MappedFile(t, page, inMemory)
+    part.truncate(size)
+    const memory = part.map(0, size)
+    const view = memory.view(0, size)
+    part.truncate(page)
+    view[0] = 1
+    for (let at = step > 0 ? page : size - page; at > 0 && at < size; at += step * page) view[at] = 1
+    t.match(memory.failure, truncated)
+    t.equal(part.content()[0], 1, 'what is still there is still mapped')
+    memory.close()
+  })
+}
+
 const child = fileURLToPath(new URL('truncation-child.js', import.meta.url))
 
 function run(scenario: string) {
