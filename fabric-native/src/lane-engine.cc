@@ -1,0 +1,346 @@
+#include "lane-engine.h"
+
+#include <sched.h>
+
+#include <algorithm>
+
+#include "monotonic.h"
+
+namespace rpmem {
+namespace {
+
+// How long a synchronous call, or the thread with work under way, polls before it sleeps in the kernel.
+constexpr uint64_t kSpinNs = 200'000;
+// How long the thread polls for more work before it goes to sleep: the time a JavaScript thread needs for its next call.
+constexpr uint64_t kLingerNs = 50'000;
+constexpr auto kIdleCheck = std::chrono::milliseconds(200);
+constexpr int kSleepSliceMs = 100;
+constexpr size_t kBatch = 16;
+
+}  // namespace
+
+// Holds the wheel for the JavaScript thread, which has precedence over the engine's thread.
+class LaneEngine::Wheel {
+ public:
+  explicit Wheel(LaneEngine& engine) : engine_(engine) {
+    engine_.wheel_seekers_.fetch_add(1);
+    if (engine_.wheel_.try_lock()) return;
+    if (engine_.asleep_on_queue_.load()) fi_cq_signal(engine_.queue_.get());
+    engine_.wheel_.lock();
+  }
+  ~Wheel() {
+    engine_.wheel_.unlock();
+    engine_.wheel_seekers_.fetch_sub(1);
+    if (engine_.watched_.load() > 0) engine_.WakeThread();
+  }
+  Wheel(const Wheel&) = delete;
+  Wheel& operator=(const Wheel&) = delete;
+
+ private:
+  LaneEngine& engine_;
+};
+
+LaneEngine::~LaneEngine() { Close(); }
+
+void LaneEngine::Start(std::function<void()> on_done, std::function<void()> on_down) {
+  on_done_ = std::move(on_done);
+  on_down_ = std::move(on_down);
+  thread_ = std::thread([this] { Run(); });
+}
+
+void LaneEngine::Close() {
+  if (closed_) return;
+  closed_ = true;
+  closing_.store(true);
+  if (queue_) fi_cq_signal(queue_.get());
+  {
+    std::lock_guard lock(thread_mutex_);
+    thread_wakes_.notify_all();
+  }
+  if (thread_.joinable()) thread_.join();
+  std::lock_guard lock(wheel_);
+  on_down_ = nullptr;
+  Fail({FabricFailure::kClosed, "", 0, "the lanes were closed"});
+  on_done_ = nullptr;
+  for (auto& lane : lanes_) fi_shutdown(lane->endpoint(), 0);
+  lanes_.clear();
+  region_.reset();
+  queue_.reset();
+  adapter_.reset();
+  terms_.memory.reset();
+}
+
+FabricError LaneEngine::failure() {
+  std::lock_guard lock(failure_mutex_);
+  return failure_;
+}
+
+void LaneEngine::RunSync(Operation& operation) {
+  Wheel wheel(*this);
+  DrainInbox();
+  Admit(operation);
+  DriveUntil(operation);
+}
+
+void LaneEngine::Begin(Operation& operation) {
+  if (wheel_.try_lock()) {
+    DrainInbox();
+    Admit(operation);
+    Pump();
+    wheel_.unlock();
+    return;
+  }
+  {
+    std::lock_guard lock(inbox_mutex_);
+    inbox_.push_back(&operation);
+    inbox_filled_.store(true);
+  }
+  if (asleep_on_queue_.load()) fi_cq_signal(queue_.get());
+}
+
+void LaneEngine::FinishSync(Operation& operation) {
+  if (operation.finished()) return;
+  Wheel wheel(*this);
+  DrainInbox();
+  DriveUntil(operation);
+}
+
+bool LaneEngine::Watch(Operation& operation) {
+  watched_.fetch_add(1);
+  uint8_t expected = Operation::kUnwatched;
+  if (!operation.watch.compare_exchange_strong(expected, Operation::kWatched)) {
+    watched_.fetch_sub(1);
+    return false;
+  }
+  if (thread_asleep_.load()) WakeThread();
+  return true;
+}
+
+void LaneEngine::TakeDone(std::vector<Operation*>& done) {
+  std::lock_guard lock(done_mutex_);
+  done.swap(done_);
+}
+
+void LaneEngine::Complete(Operation& operation) {
+  if (operation.internal) {
+    delete &operation;
+    return;
+  }
+  if (operation.watch.exchange(Operation::kFinished, std::memory_order_acq_rel) != Operation::kWatched) return;
+  watched_.fetch_sub(1);
+  bool first = false;
+  {
+    std::lock_guard lock(done_mutex_);
+    first = done_.empty();
+    done_.push_back(&operation);
+  }
+  if (first && on_done_) on_done_();
+}
+
+void LaneEngine::WakeThread() {
+  std::lock_guard lock(thread_mutex_);
+  thread_wakes_.notify_one();
+}
+
+void LaneEngine::Run() {
+  while (!closing_.load()) {
+    if (watched_.load() > 0)
+      RunActive();
+    else
+      RunIdle();
+  }
+}
+
+void LaneEngine::RunIdle() {
+  uint64_t start = NowNs();
+  while (NowNs() - start < kLingerNs) {
+    if (watched_.load() > 0 || closing_.load()) return;
+    sched_yield();
+  }
+  {
+    std::unique_lock lock(thread_mutex_);
+    thread_asleep_.store(true);
+    bool woken = thread_wakes_.wait_for(lock, kIdleCheck, [this] { return closing_.load() || watched_.load() > 0; });
+    thread_asleep_.store(false);
+    if (woken) return;
+  }
+  if (down() || !wheel_.try_lock()) return;
+  DrainInbox();
+  Pump();
+  Poll();
+  CheckEvents();
+  CheckDeadlines(NowNs());
+  wheel_.unlock();
+}
+
+void LaneEngine::RunActive() {
+  if (wheel_seekers_.load() > 0) {
+    std::unique_lock lock(thread_mutex_);
+    thread_wakes_.wait_for(lock, kIdleCheck, [this] { return closing_.load() || wheel_seekers_.load() == 0; });
+    return;
+  }
+  if (!wheel_.try_lock()) {
+    sched_yield();
+    return;
+  }
+  uint64_t active = NowNs();
+  uint32_t idle_rounds = 0;
+  while (watched_.load() > 0 && wheel_seekers_.load() == 0 && !closing_.load()) {
+    DrainInbox();
+    Pump();
+    if (Poll() > 0) {
+      idle_rounds = 0;
+      continue;
+    }
+    if (++idle_rounds == 1) active = NowNs();
+    if (idle_rounds % 2 == 0) sched_yield();
+    if (idle_rounds % 32 != 0) continue;
+    uint64_t now = NowNs();
+    CheckDeadlines(now);
+    if (now - active > kSpinNs) Sleep(true);
+  }
+  wheel_.unlock();
+}
+
+void LaneEngine::DriveUntil(Operation& operation) {
+  uint64_t idle_since = 0;
+  uint32_t idle_rounds = 0;
+  for (;;) {
+    Pump();
+    if (operation.finished()) return;
+    if (Poll() > 0) {
+      idle_rounds = 0;
+      continue;
+    }
+    if (operation.finished()) return;
+    if (++idle_rounds % 4 == 0) sched_yield();
+    if (idle_rounds % 32 != 0) continue;
+    uint64_t now = NowNs();
+    if (idle_rounds == 32) idle_since = now;
+    CheckDeadlines(now);
+    if (now - idle_since > kSpinNs && !operation.finished()) Sleep(false);
+  }
+}
+
+void LaneEngine::Admit(Operation& operation) {
+  if (down()) {
+    operation.Settle(closing_.load() ? kClosed : kDown);
+    Complete(operation);
+    return;
+  }
+  next_deadline_ns_ = std::min(next_deadline_ns_, operation.deadline_ns);
+  lanes_[operation.lane]->Enqueue(operation);
+}
+
+void LaneEngine::DrainInbox() {
+  if (!inbox_filled_.load(std::memory_order_relaxed)) return;
+  {
+    std::lock_guard lock(inbox_mutex_);
+    admitted_.swap(inbox_);
+    inbox_filled_.store(false);
+  }
+  for (Operation* operation : admitted_) Admit(*operation);
+  admitted_.clear();
+}
+
+void LaneEngine::Pump() {
+  if (down()) return;
+  for (auto& lane : lanes_) {
+    if (!lane->waiting()) continue;
+    if (int rc = lane->Pump(); rc < 0) return FailCall("fi_sendmsg", -rc);
+  }
+}
+
+int LaneEngine::MakeRoom() {
+  if (Poll() == 0) sched_yield();
+  CheckDeadlines(NowNs());
+  return down() ? -FI_ECANCELED : 0;
+}
+
+int LaneEngine::Poll() {
+  if (down()) return 0;
+  fi_cq_msg_entry entries[kBatch];
+  return Handle(entries, fi_cq_read(queue_.get(), entries, kBatch));
+}
+
+int LaneEngine::Handle(const fi_cq_msg_entry* entries, ssize_t count) {
+  if (count == -FI_EAGAIN) return 0;
+  if (count == -FI_EAVAIL) {
+    fi_cq_err_entry failed{};
+    fi_cq_readerr(queue_.get(), &failed, 0);
+    FailCall("fi_cq_read", failed.err);
+    return 0;
+  }
+  if (count < 0) {
+    if (count != -FI_EINTR) FailCall("fi_cq_read", static_cast<int>(-count));
+    return 0;
+  }
+  for (ssize_t n = 0; n < count && !down(); ++n) {
+    const auto* completion = static_cast<const Lane::Completion*>(entries[n].op_context);
+    if (completion == nullptr) continue;
+    if (int rc = completion->lane->OnCompletion(*completion, entries[n].len); rc < 0) FailCall("fi_recvmsg", -rc);
+  }
+  return static_cast<int>(count);
+}
+
+void LaneEngine::Sleep(bool for_thread) {
+  if (down()) return;
+  uint64_t now = NowNs();
+  int timeout = kSleepSliceMs;
+  if (next_deadline_ns_ != UINT64_MAX) {
+    uint64_t left = next_deadline_ns_ > now ? (next_deadline_ns_ - now + kNsPerMs - 1) / kNsPerMs : 1;
+    timeout = static_cast<int>(std::min<uint64_t>(left, kSleepSliceMs));
+  }
+  fi_cq_msg_entry entries[kBatch];
+  ssize_t count = -FI_EAGAIN;
+  asleep_on_queue_.store(true);
+  bool wanted = inbox_filled_.load() || closing_.load() || (for_thread && wheel_seekers_.load() > 0);
+  if (!wanted) count = fi_cq_sread(queue_.get(), entries, kBatch, nullptr, timeout);
+  asleep_on_queue_.store(false);
+  Handle(entries, count);
+  CheckEvents();
+  CheckDeadlines(NowNs());
+}
+
+void LaneEngine::CheckEvents() {
+  if (down()) return;
+  alignas(fi_eq_cm_entry) uint8_t buffer[sizeof(fi_eq_cm_entry) + 256];
+  uint32_t event = 0;
+  ssize_t rc = fi_eq_read(adapter_->events(), &event, buffer, sizeof(buffer), 0);
+  if (rc == -FI_EAVAIL) {
+    fi_eq_err_entry failed{};
+    fi_eq_readerr(adapter_->events(), &failed, 0);
+    FailCall("fi_eq_read", failed.err);
+  } else if (rc >= 0 && event == FI_SHUTDOWN) {
+    Fail({FabricFailure::kLost, "FI_SHUTDOWN", FI_ECONNRESET, "the target closed the connection"});
+  }
+}
+
+void LaneEngine::CheckDeadlines(uint64_t now) {
+  if (now < next_deadline_ns_ || down()) return;
+  uint64_t next = UINT64_MAX;
+  for (const auto& lane : lanes_) {
+    lane->EachPending([&next](const Operation& pending) { next = std::min(next, pending.deadline_ns); });
+  }
+  next_deadline_ns_ = next;
+  if (now >= next) Fail({FabricFailure::kDeadline, "", FI_ETIMEDOUT, "the target did not answer in time"});
+}
+
+void LaneEngine::FailCall(const char* call, int code) {
+  Fail(CallError(adapter_->library(), call, code, FabricFailure::kLost));
+}
+
+void LaneEngine::Fail(FabricError error) {
+  if (down()) return;
+  {
+    std::lock_guard lock(failure_mutex_);
+    failure_ = std::move(error);
+  }
+  down_.store(true, std::memory_order_release);
+  int32_t status = closing_.load() ? kClosed : kDown;
+  for (auto& lane : lanes_) lane->Abandon(status);
+  DrainInbox();
+  if (on_down_) on_down_();
+}
+
+}  // namespace rpmem

@@ -1,0 +1,24 @@
+// libfabric, opened at run time: its absence is an answer, not a failed import. Everything but these six functions is
+// reached through the operation tables of its objects.
+#pragma once
+
+#include <rdma/fabric.h>
+
+#include <string>
+
+namespace rpmem {
+
+struct LibFabric {
+  decltype(&fi_getinfo) getinfo;
+  decltype(&fi_freeinfo) freeinfo;
+  decltype(&fi_dupinfo) dupinfo;
+  decltype(&fi_fabric) fabric;
+  decltype(&fi_strerror) strerror;
+  decltype(&fi_version) version;
+
+  // Takes some 200 ms the first time (constructors of the PSM libraries). Null, with the reason, if it cannot be opened;
+  // it is tried again at the next call. Never unloaded: its threads and exit handlers outlive any user.
+  static const LibFabric* Load(std::string& reason);
+};
+
+}  // namespace rpmem
