@@ -1,10 +1,11 @@
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { RpmemError } from '../core/index.js'
+import type { FabricBinding } from './fabric-binding.js'
 import type { FileBinding, MemoryBinding } from './memory-binding.js'
 
 /** Everything the addon exports. */
-export interface NativeBinding extends MemoryBinding, FileBinding {}
+export interface NativeBinding extends MemoryBinding, FileBinding, FabricBinding {}
 
 let loaded: NativeBinding | undefined
 

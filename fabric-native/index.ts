@@ -17,4 +17,5 @@ export {
 } from './fabric.js'
 export { allocateFile, allocateFileSync, fileSystemKind, lockFile, mappableSize } from './file.js'
 export type { CopyOptions, DurabilityMethod, FilePiece, Memory } from './memory.js'
+export { nativeFabric } from './native-fabric.js'
 export { attachMemory, type MemoryToken, NativeMemory } from './native-memory.js'

@@ -1,5 +1,6 @@
 #include <napi.h>
 
+#include "fabric.h"
 #include "file.h"
 #include "memory.h"
 
@@ -8,6 +9,7 @@ namespace {
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   rpmem::InitMemory(env, exports);
   rpmem::InitFile(env, exports);
+  rpmem::InitFabric(env, exports);
   return exports;
 }
 

@@ -53,6 +53,7 @@ bool LaneEngine::Open(FabricError& error) {
                  .inline_size = terms_.inline_size,
                  .rkey = terms_.rkey,
                  .raddr = terms_.raddr,
+                 .mapping = terms_.memory.get(),
                  .memory = terms_.memory->base(),
                  .memory_descriptor = fi_mr_desc(region_.get()),
                  .max_message_size = info.ep_attr->max_msg_size,

@@ -3,6 +3,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "monotonic.h"
 
@@ -49,6 +50,7 @@ void LaneEngine::Start(std::function<void()> on_done, std::function<void()> on_d
 }
 
 void LaneEngine::Close() {
+  std::lock_guard once(close_mutex_);
   if (closed_) return;
   closed_ = true;
   closing_.store(true);
@@ -327,6 +329,7 @@ void LaneEngine::CheckDeadlines(uint64_t now) {
 }
 
 void LaneEngine::FailCall(const char* call, int code) {
+  if (code == EFAULT) return Fail({FabricFailure::kMemory, call, code, "the local memory cannot be read"});
   Fail(CallError(adapter_->library(), call, code, FabricFailure::kLost));
 }
 

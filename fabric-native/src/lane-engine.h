@@ -46,6 +46,8 @@ class LaneEngine {
 
   uint64_t size() const { return terms_.size; }
   uint32_t lane_count() const { return static_cast<uint32_t>(lanes_.size()); }
+  // From so many flushed bytes on they are sent before their drain.
+  uint64_t flush_limit() const { return MessageCapacity(terms_.dialect, terms_.inline_size) * 4; }
   bool down() const { return down_.load(std::memory_order_acquire); }
   FabricError failure();
 
@@ -123,6 +125,7 @@ class LaneEngine {
   std::atomic<bool> thread_asleep_{false};
   std::atomic<bool> closing_{false};
   std::atomic<int64_t> watched_{0};
+  std::mutex close_mutex_;
   bool closed_ = false;
 };
 

@@ -1,6 +1,7 @@
 #include "lane.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "lane-engine.h"
 
@@ -226,6 +227,8 @@ void Lane::AddEntry(Draft& draft, Operation& operation, const Range& range, bool
 }
 
 int Lane::SendDraft(const Draft& draft) {
+  // Where the local memory failed (SIGBUS), what was copied from it must not pass for its content.
+  if (terms_.mapping->failure() != 0) return -EFAULT;
   if (terms_.dialect == Dialect::kRpmem) {
     Put<uint16_t>(draft.buffer, layout::kLaneMessageKind, layout::kLaneMessageKindPersist);
     Put<uint16_t>(draft.buffer, layout::kLaneMessageFlags, 0);

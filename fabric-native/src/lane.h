@@ -29,6 +29,7 @@ struct LaneTerms {
   size_t inline_size;
   uint64_t rkey;
   uint64_t raddr;
+  Mapping* mapping;
   uint8_t* memory;
   void* memory_descriptor;
   size_t max_message_size;

@@ -1,0 +1,112 @@
+import { assert, RpmemError } from '../core/index.js'
+import { loadBinding } from './binding.js'
+import type { ConnectOptions, Fabric, Lanes, ListenOptions, ProviderName, ProviderReport, Service } from './fabric.js'
+import type { NativeConnectOptions, NativeFabricFailure, NativeListenOptions } from './fabric-binding.js'
+import { fabricError } from './fabric-failure.js'
+import type { Memory } from './memory.js'
+import type { MemoryHandle } from './memory-binding.js'
+import { NativeFabricLanes } from './native-lanes.js'
+import { NativeMemory } from './native-memory.js'
+import { NativeFabricService } from './native-service.js'
+
+const defaultTimeoutMs = 30_000
+const defaultWorkQueueSize = 50
+/** Long enough that a peer which answers each answer finds the thread awake, short enough to cost nothing when idle. */
+const defaultSpinUs = 100
+const resultPairs = 512
+const tokenSize = 32
+
+/** The fabric of this machine: libfabric (fabric(7)), opened at the first call. */
+export const nativeFabric: Fabric = { probe, listen, connect }
+
+async function probe(
+  providers: readonly ProviderName[],
+  where: { node?: string; source?: string },
+): Promise<ProviderReport[]> {
+  const binding = loadBinding()
+  const source = where.source !== undefined
+  const node = where.source ?? where.node ?? ''
+  return Promise.all(providers.map(provider => binding.probeProvider({ provider, node, source })))
+}
+
+async function listen(options: ListenOptions): Promise<Service> {
+  const { provider, address, inlineSize, lanes } = options
+  checkCount('lanes', lanes, 1)
+  const { promise: connected, resolve, reject } = deferred()
+  const native: NativeListenOptions = {
+    ...{ provider, address, inlineSize, lanes, memory: handleOf(options.memory), size: options.size },
+    pmdk: options.dialect === 'pmdk',
+    tokens: tokensOf(options),
+    peerAddress: options.peerAddress ?? '',
+    acceptTimeoutMs: options.acceptTimeoutMs ?? defaultTimeoutMs,
+    threads: options.threads ?? 0,
+    spinUs: options.spinUs ?? defaultSpinUs,
+    onConnected: (failure?: NativeFabricFailure) => {
+      if (failure === undefined) resolve()
+      else reject(fabricError(failure, 'the lanes were not connected', { address }))
+    },
+  }
+  try {
+    return new NativeFabricService(await loadBinding().listenForLanes(native), connected)
+  } catch (failure) {
+    throw fabricError(failure, `${provider} cannot listen on ${address}`, { provider, address })
+  }
+}
+
+async function connect(options: ConnectOptions): Promise<Lanes> {
+  const { provider, address, port, inlineSize, lanes, rkey, raddr } = options
+  checkCount('lanes', lanes, 1)
+  const results = new Int32Array(2 * resultPairs)
+  const face = new NativeFabricLanes(options, results)
+  const native: NativeConnectOptions = {
+    ...{ provider, address, port, inlineSize, lanes, rkey, raddr },
+    ...{ memory: handleOf(options.memory), size: options.size },
+    pmdk: options.dialect === 'pmdk',
+    apm: options.method === 'APM',
+    tokens: tokensOf(options),
+    connectTimeoutMs: options.connectTimeoutMs ?? defaultTimeoutMs,
+    workQueueSize: options.workQueueSize ?? defaultWorkQueueSize,
+    onEvent: count => face.onEvent(count),
+  }
+  try {
+    return face.attach(await loadBinding().connectLanes(native, results))
+  } catch (failure) {
+    const what = `no connection to ${address} port ${port} over ${provider}`
+    throw fabricError(failure, what, { provider, address, port })
+  }
+}
+
+function handleOf(memory: Memory): MemoryHandle {
+  assert(memory instanceof NativeMemory, 'the native fabric carries native memory')
+  return memory.handle
+}
+
+function tokensOf(options: ListenOptions | ConnectOptions): readonly Uint8Array[] {
+  if (options.dialect === 'pmdk') return []
+  const tokens = options.tokens ?? []
+  if (tokens.length >= options.lanes && tokens.every(token => token.length === tokenSize))
+    return tokens.slice(0, options.lanes)
+  const facts = { tokens: tokens.length, lanes: options.lanes }
+  throw new RpmemError('ERR_ARGUMENT', `each of the ${options.lanes} lanes takes a token of ${tokenSize} bytes`, {
+    facts,
+  })
+}
+
+function checkCount(name: string, value: number, least: number): void {
+  if (Number.isInteger(value) && value >= least) return
+  throw new RpmemError('ERR_ARGUMENT', `${name} must be a whole number from ${least} on, not ${value}`, {
+    facts: { [name]: value },
+  })
+}
+
+function deferred(): { promise: Promise<void>; resolve: () => void; reject: (error: unknown) => void } {
+  let resolve = () => {}
+  let reject = (_: unknown) => {}
+  const promise = new Promise<void>((yes, no) => {
+    resolve = yes
+    reject = no
+  })
+  // Whoever never asks for it must not be ended by its rejection.
+  promise.catch(() => {})
+  return { promise, resolve, reject }
+}

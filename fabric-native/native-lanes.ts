@@ -1,0 +1,218 @@
+import { assert, RpmemError, unreachable } from '../core/index.js'
+import type { ConnectOptions, LaneOperation, Lanes, Ticket } from './fabric.js'
+import { laneStatus, type NativeLanes, rangeFlags } from './fabric-binding.js'
+import { fabricError, storageError } from './fabric-failure.js'
+import { checkLane, checkRange, type LaneLimits } from './lane-check.js'
+
+const defaultDeadlineMs = 3000
+const longestDeadlineMs = 2 ** 31
+
+/** Tickets of operations without a range; the addon never sees them. */
+const nothingToDo = -1
+
+interface Waiting {
+  readonly resolve: () => void
+  readonly reject: (error: Error) => void
+  /** Of a read: takes its bytes from the addon. */
+  readonly arrived: ((ticket: number) => void) | undefined
+}
+
+/**
+ * Lanes over libfabric. An operation without `lane` goes over lane 0: operations on one lane keep their order, and thanks to
+ * group commit one lane carries many small persists at once. The bytes of a flushed range are taken from memory between its
+ * flush and its drain, those of a persist between its call and its end.
+ */
+export class NativeFabricLanes implements Lanes, LaneLimits {
+  readonly count: number
+  readonly size: number
+  readonly #results: Int32Array
+  readonly #where: { readonly address: string; readonly port: number }
+  readonly #waiting: (Waiting | undefined)[] = []
+  #lanes: NativeLanes | undefined
+  #down: Error | undefined
+  #listener: ((error: Error) => void) | undefined
+  #closing: Promise<void> | undefined
+
+  constructor(options: ConnectOptions, results: Int32Array) {
+    this.count = options.lanes
+    this.size = options.size
+    this.#results = results
+    this.#where = { address: options.address, port: options.port }
+  }
+
+  /** @internal Completes the construction. */
+  attach(lanes: NativeLanes): this {
+    this.#lanes = lanes
+    return this
+  }
+
+  get down(): Error | undefined {
+    return this.#down
+  }
+
+  /** Keeps the event loop alive as long as the lanes are open. */
+  onDown(listener: (error: Error) => void): void {
+    this.#listener = listener
+    if (this.#closing === undefined && this.#down === undefined) this.#native.listen()
+  }
+
+  persistSync(offset: number, length: number, operation?: LaneOperation): void {
+    const lanes = this.#check(offset, length, operation)
+    if (length === 0) return
+    const outcome = lanes.persistSync(laneOf(operation), offset, length, flagsOf(operation), deadlineOf(operation))
+    if (outcome !== laneStatus.done) throw this.#explain(outcome)
+  }
+
+  persist(offset: number, length: number, operation?: LaneOperation): Promise<void> {
+    return this.#promise(() => {
+      const lanes = this.#check(offset, length, operation)
+      if (length === 0) return nothingToDo
+      return lanes.persist(laneOf(operation), offset, length, flagsOf(operation), deadlineOf(operation))
+    })
+  }
+
+  start(offset: number, length: number, operation?: LaneOperation): Ticket {
+    const lanes = this.#check(offset, length, operation)
+    if (length === 0) return nothingToDo
+    const ticket = lanes.start(laneOf(operation), offset, length, flagsOf(operation), deadlineOf(operation))
+    if (ticket < 0) throw this.#explain(ticket)
+    return ticket
+  }
+
+  finishSync(ticket: Ticket): void {
+    if (ticket === nothingToDo) return
+    const outcome = this.#native.finishSync(ticket)
+    assert(outcome !== laneStatus.wrongArgument, 'a ticket is redeemed exactly once')
+    if (outcome !== laneStatus.done) throw this.#explain(outcome)
+  }
+
+  async finish(ticket: Ticket): Promise<void> {
+    if (ticket === nothingToDo) return
+    const watched = this.#native.watch(ticket)
+    assert(watched !== laneStatus.wrongArgument, 'a ticket is redeemed exactly once')
+    if (watched === 0) this.finishSync(ticket)
+    else await this.#wait(ticket)
+  }
+
+  flush(offset: number, length: number, operation?: LaneOperation): void {
+    const lanes = this.#check(offset, length, operation)
+    if (length === 0) return
+    const outcome = lanes.flush(laneOf(operation), offset, length, flagsOf(operation))
+    if (outcome !== laneStatus.done) throw this.#explain(outcome)
+  }
+
+  drainSync(operation?: LaneOperation): void {
+    const lanes = this.#check(0, 0, operation)
+    const outcome = lanes.drainSync(laneOf(operation), deadlineOf(operation))
+    if (outcome !== laneStatus.done) throw this.#explain(outcome)
+  }
+
+  drain(operation?: LaneOperation): Promise<void> {
+    return this.#promise(() => this.#check(0, 0, operation).drain(laneOf(operation), deadlineOf(operation)))
+  }
+
+  readSync(offset: number, into: Uint8Array, operation?: LaneOperation): void {
+    const lanes = this.#check(offset, into.length, operation)
+    if (into.length === 0) return
+    const outcome = lanes.readSync(laneOf(operation), offset, into, deadlineOf(operation))
+    if (outcome !== laneStatus.done) throw this.#explain(outcome)
+  }
+
+  read(offset: number, into: Uint8Array, operation?: LaneOperation): Promise<void> {
+    const take = (ticket: number) => {
+      this.#native.takeRead(ticket, into)
+    }
+    return this.#promise(() => {
+      const lanes = this.#check(offset, into.length, operation)
+      if (into.length === 0) return nothingToDo
+      return lanes.read(laneOf(operation), offset, into.length, deadlineOf(operation))
+    }, take)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#native.close()
+    return this.#closing
+  }
+
+  /** @internal Told by the addon. */
+  onEvent(count: number): void {
+    if (count < 0) this.#wentDown()
+    for (let at = 0; at < count; at++) this.#settle(this.#results[2 * at] ?? 0, this.#results[2 * at + 1] ?? 0)
+  }
+
+  get #native(): NativeLanes {
+    assert(this.#lanes, 'lanes are used after they are connected')
+    return this.#lanes
+  }
+
+  #check(offset: number, length: number, operation: LaneOperation | undefined): NativeLanes {
+    if (this.#closing !== undefined) throw closedError()
+    if (this.#down !== undefined) throw this.#down
+    if (operation?.lane !== undefined) checkLane(this, operation.lane)
+    checkRange(this, offset, length)
+    return this.#native
+  }
+
+  #promise(begin: () => number, arrived?: (ticket: number) => void): Promise<void> {
+    try {
+      const ticket = begin()
+      if (ticket >= 0) return this.#wait(ticket, arrived)
+      return ticket === nothingToDo ? Promise.resolve() : Promise.reject(this.#explain(ticket))
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #wait(ticket: number, arrived?: (ticket: number) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting[ticket] = { resolve, reject, arrived }
+    })
+  }
+
+  #settle(ticket: number, outcome: number): void {
+    const waiting = this.#waiting[ticket]
+    this.#waiting[ticket] = undefined
+    if (outcome === laneStatus.done) {
+      waiting?.arrived?.(ticket)
+      waiting?.resolve()
+    } else {
+      waiting?.reject(this.#explain(outcome))
+    }
+  }
+
+  #wentDown(): void {
+    const error = this.#failure()
+    this.#listener?.(error)
+    this.#listener = undefined
+  }
+
+  /** The reason why the lanes are down: one error for all who ask. */
+  #failure(): Error {
+    this.#down ??= asError(fabricError(this.#native.failure(), 'the lanes are down', this.#where))
+    return this.#down
+  }
+
+  #explain(outcome: number): Error {
+    if (outcome > 0) return storageError(outcome)
+    if (outcome === laneStatus.closed) return closedError()
+    if (outcome === laneStatus.down) return this.#failure()
+    return unreachable(outcome as never)
+  }
+}
+
+const laneOf = (operation: LaneOperation | undefined): number => operation?.lane ?? 0
+
+function flagsOf(operation: LaneOperation | undefined): number {
+  if (operation === undefined) return 0
+  return (operation.relaxed === true ? rangeFlags.relaxed : 0) | (operation.deep === true ? rangeFlags.deep : 0)
+}
+
+function deadlineOf(operation: LaneOperation | undefined): number {
+  return Math.min(Math.max(1, Math.ceil(operation?.deadlineMs ?? defaultDeadlineMs)), longestDeadlineMs)
+}
+
+function closedError(): RpmemError {
+  return new RpmemError('ERR_CLOSED', 'the lanes were closed', { durability: 'unknown' })
+}
+
+const asError = (value: unknown): Error => (value instanceof Error ? value : new Error(String(value)))

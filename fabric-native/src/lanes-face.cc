@@ -1,0 +1,407 @@
+#include "lanes-face.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "background.h"
+#include "monotonic.h"
+
+namespace rpmem {
+namespace {
+
+// More negative results of the calls below than OperationStatus has; native-fabric.ts holds the same table.
+constexpr int32_t kWrongArgument = -10;
+constexpr uint64_t kFlushDeadlineNs = 3000 * kNsPerMs;
+
+void* const kDownEvent = reinterpret_cast<void*>(1);
+
+// Flags of a range in the calls below; native-fabric.ts holds the same table.
+constexpr uint32_t kRelaxedFlag = 1;
+constexpr uint32_t kDeepFlag = 2;
+
+// The arguments of a frequent call. A wrong one becomes a number that no check lets through.
+class Call {
+ public:
+  Call(napi_env env, napi_callback_info info) : env_(env) {
+    void* data = nullptr;
+    napi_get_cb_info(env, info, &count_, values_, nullptr, &data);
+    face_ = static_cast<std::shared_ptr<LanesFace>*>(data)->get();
+  }
+
+  LanesFace& face() const { return *face_; }
+
+  uint64_t Number(size_t index) const {
+    double number = -1;
+    if (index >= count_ || napi_get_value_double(env_, values_[index], &number) != napi_ok) return UINT64_MAX;
+    if (!(number >= 0 && number <= 9007199254740991.0) || number != std::floor(number)) return UINT64_MAX;
+    return static_cast<uint64_t>(number);
+  }
+  uint32_t Small(size_t index) const {
+    uint64_t number = Number(index);
+    return number > UINT32_MAX ? UINT32_MAX : static_cast<uint32_t>(number);
+  }
+  Range RangeAt(size_t index) const {
+    uint32_t flags = Small(index + 2);
+    return {Number(index), Number(index + 1), (flags & kRelaxedFlag) != 0, (flags & kDeepFlag) != 0};
+  }
+  // Milliseconds from now on.
+  uint64_t Deadline(size_t index) const {
+    uint64_t ms = std::min<uint64_t>(Small(index), UINT32_MAX);
+    return NowNs() + ms * kNsPerMs;
+  }
+  std::pair<uint8_t*, uint64_t> Bytes(size_t index) const {
+    napi_typedarray_type type;
+    size_t length = 0;
+    void* data = nullptr;
+    bool is_array = false;
+    if (index >= count_ || napi_is_typedarray(env_, values_[index], &is_array) != napi_ok || !is_array) return {nullptr, 0};
+    napi_get_typedarray_info(env_, values_[index], &type, &length, &data, nullptr, nullptr);
+    return type == napi_uint8_array ? std::pair{static_cast<uint8_t*>(data), uint64_t{length}} : std::pair{nullptr, 0};
+  }
+  napi_value Result(int32_t number) const {
+    napi_value value = nullptr;
+    napi_create_int32(env_, number, &value);
+    return value;
+  }
+
+ private:
+  static constexpr size_t kMaxArguments = 5;
+  napi_env env_;
+  size_t count_ = kMaxArguments;
+  napi_value values_[kMaxArguments];
+  LanesFace* face_;
+};
+
+template <int32_t (LanesFace::*Method)(uint32_t, const Range&, uint64_t)>
+napi_value OnRange(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  if (call.face().closed()) return call.Result(kClosed);
+  uint32_t lane = call.Small(0);
+  Range range = call.RangeAt(1);
+  if (!call.face().Holds(lane, range)) return call.Result(kWrongArgument);
+  return call.Result((call.face().*Method)(lane, range, call.Deadline(4)));
+}
+
+napi_value OnFlush(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  if (call.face().closed()) return call.Result(kClosed);
+  uint32_t lane = call.Small(0);
+  Range range = call.RangeAt(1);
+  if (!call.face().Holds(lane, range)) return call.Result(kWrongArgument);
+  return call.Result(call.face().Flush(lane, range));
+}
+
+template <int32_t (LanesFace::*Method)(uint32_t, uint64_t)>
+napi_value OnLane(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  if (call.face().closed()) return call.Result(kClosed);
+  uint32_t lane = call.Small(0);
+  if (!call.face().Holds(lane, {})) return call.Result(kWrongArgument);
+  return call.Result((call.face().*Method)(lane, call.Deadline(1)));
+}
+
+// Tickets are redeemed after close as well.
+template <int32_t (LanesFace::*Method)(uint32_t)>
+napi_value OnTicket(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  return call.Result((call.face().*Method)(call.Small(0)));
+}
+
+napi_value OnReadSync(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  if (call.face().closed()) return call.Result(kClosed);
+  uint32_t lane = call.Small(0);
+  uint64_t offset = call.Number(1);
+  auto [into, length] = call.Bytes(2);
+  if (!call.face().Holds(lane, {offset, length})) return call.Result(kWrongArgument);
+  if (length == 0) return call.Result(kDone);
+  return call.Result(call.face().ReadSync(lane, offset, into, length, call.Deadline(3)));
+}
+
+napi_value OnRead(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  if (call.face().closed()) return call.Result(kClosed);
+  uint32_t lane = call.Small(0);
+  Range range{call.Number(1), call.Number(2)};
+  if (!call.face().Holds(lane, range)) return call.Result(kWrongArgument);
+  return call.Result(call.face().Read(lane, range.offset, range.length, call.Deadline(3)));
+}
+
+napi_value OnTakeRead(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  auto [into, length] = call.Bytes(1);
+  return call.Result(call.face().TakeRead(call.Small(0), into, length));
+}
+
+void Bind(Napi::Env env, Napi::Object object, const char* name, napi_callback callback,
+          const std::shared_ptr<LanesFace>& face) {
+  auto* data = new std::shared_ptr<LanesFace>(face);
+  napi_value function = nullptr;
+  NAPI_THROW_IF_FAILED_VOID(env, napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, data, &function));
+  auto finalize = [](node_api_basic_env, void* data, void*) { delete static_cast<std::shared_ptr<LanesFace>*>(data); };
+  NAPI_THROW_IF_FAILED_VOID(env, napi_add_finalizer(env, function, data, finalize, nullptr, nullptr));
+  object.Set(name, function);
+}
+
+}  // namespace
+
+LanesFace::LanesFace(std::shared_ptr<LaneEngine> engine)
+    : engine_(std::move(engine)), flushed_(engine_->lane_count()), flush_limit_(engine_->flush_limit()) {}
+
+LanesFace::~LanesFace() { engine_->Close(); }
+
+Napi::Object LanesFace::New(Napi::Env env, std::shared_ptr<LaneEngine> engine, Napi::Function on_event,
+                            Napi::Int32Array results) {
+  std::shared_ptr<LanesFace> face(new LanesFace(std::move(engine)));
+  face->env_ = env;
+  face->results_ = Napi::Persistent(results);
+  auto* context = new std::shared_ptr<LanesFace>(face);
+  auto finalize = [](napi_env, void* data, void*) { delete static_cast<std::shared_ptr<LanesFace>*>(data); };
+  napi_value name = Napi::String::New(env, "rpmem lanes");
+  NAPI_THROW_IF_FAILED(env,
+                       napi_create_threadsafe_function(env, on_event, nullptr, name, 0, 1, context, finalize, context,
+                                                       OnCall, &face->events_),
+                       Napi::Object());
+  napi_unref_threadsafe_function(env, face->events_);
+  napi_add_env_cleanup_hook(env, OnTeardown, face.get());
+
+  napi_threadsafe_function events = face->events_;
+  face->engine_->Start([events] { napi_call_threadsafe_function(events, nullptr, napi_tsfn_nonblocking); },
+                       [events] { napi_call_threadsafe_function(events, kDownEvent, napi_tsfn_nonblocking); });
+
+  Napi::Object object = Napi::Object::New(env);
+  Bind(env, object, "persistSync", OnRange<&LanesFace::PersistSync>, face);
+  Bind(env, object, "persist", OnRange<&LanesFace::Persist>, face);
+  Bind(env, object, "start", OnRange<&LanesFace::Start>, face);
+  Bind(env, object, "finishSync", OnTicket<&LanesFace::FinishSync>, face);
+  Bind(env, object, "watch", OnTicket<&LanesFace::Watch>, face);
+  Bind(env, object, "flush", OnFlush, face);
+  Bind(env, object, "drainSync", OnLane<&LanesFace::DrainSync>, face);
+  Bind(env, object, "drain", OnLane<&LanesFace::Drain>, face);
+  Bind(env, object, "readSync", OnReadSync, face);
+  Bind(env, object, "read", OnRead, face);
+  Bind(env, object, "takeRead", OnTakeRead, face);
+  object.Set("failure", Napi::Function::New(env, [face](const Napi::CallbackInfo& info) -> Napi::Value {
+               FabricError failure = face->engine().failure();
+               return failure ? Napi::Value(ErrorOf(info.Env(), failure).Value()) : info.Env().Undefined();
+             }));
+  object.Set("listen", Napi::Function::New(env, [face](const Napi::CallbackInfo&) { face->Listen(); }));
+  object.Set("close", Napi::Function::New(env, [face](const Napi::CallbackInfo& info) { return face->Close(info.Env()); }));
+  return object;
+}
+
+void LanesFace::OnTeardown(void* data) { static_cast<LanesFace*>(data)->engine_->Close(); }
+
+void LanesFace::OnCall(napi_env env, napi_value callback, void* context, void* data) {
+  if (env == nullptr) return;
+  auto face = *static_cast<std::shared_ptr<LanesFace>*>(context);
+  Napi::Function on_event(env, callback);
+  try {
+    face->Deliver(env, on_event);
+    if (data == kDownEvent) face->TellDown(env, on_event);
+  } catch (const Napi::Error& error) {
+    error.ThrowAsJavaScriptException();
+  }
+}
+
+void LanesFace::Deliver(Napi::Env env, Napi::Function on_event) {
+  std::vector<Operation*> done;
+  engine_->TakeDone(done);
+  Napi::Int32Array results = results_.Value();
+  size_t room = results.ElementLength() / 2;
+  for (size_t first = 0; first < done.size(); first += room) {
+    size_t count = std::min(room, done.size() - first);
+    for (size_t n = 0; n < count; ++n) {
+      Operation& operation = *done[first + n];
+      results[2 * n] = static_cast<int32_t>(operation.ticket);
+      results[2 * n + 1] = operation.status;
+      if (operation.kind != OperationKind::kRead || operation.status != kDone) Release(operation);
+      LetGo();
+    }
+    on_event.Call({Napi::Number::New(env, static_cast<double>(count))});
+  }
+}
+
+void LanesFace::TellDown(Napi::Env env, Napi::Function on_event) {
+  if (std::exchange(listening_, false)) LetGo();
+  on_event.Call({Napi::Number::New(env, -1)});
+}
+
+void LanesFace::Listen() {
+  if (closed_ || std::exchange(listening_, true)) return;
+  Hold();
+}
+
+// The event loop stays alive as long as somebody waits for a promise.
+void LanesFace::Hold() {
+  if (held_++ == 0) napi_ref_threadsafe_function(env_, events_);
+}
+
+void LanesFace::LetGo() {
+  if (--held_ == 0) napi_unref_threadsafe_function(env_, events_);
+}
+
+Napi::Promise LanesFace::Close(Napi::Env env) {
+  bool first = !std::exchange(closed_, true);
+  if (std::exchange(listening_, false)) LetGo();
+  auto face = shared_from_this();
+  return Background::Run(
+      env,
+      [face] {
+        face->engine_->Close();
+        return FabricError{};
+      },
+      [face, first](Napi::Env env) -> Napi::Value {
+        // What is still to be told is in the queue before this release.
+        if (first) {
+          napi_remove_env_cleanup_hook(env, OnTeardown, face.get());
+          napi_release_threadsafe_function(face->events_, napi_tsfn_release);
+        }
+        return env.Undefined();
+      });
+}
+
+Operation& LanesFace::NewOperation(OperationKind kind, uint32_t lane, uint64_t deadline_ns) {
+  if (free_.empty()) {
+    free_.push_back(static_cast<uint32_t>(operations_.size()));
+    operations_.emplace_back();
+    in_use_.push_back(false);
+  }
+  uint32_t ticket = free_.back();
+  free_.pop_back();
+  in_use_[ticket] = true;
+  Operation& operation = operations_[ticket];
+  operation.kind = kind;
+  operation.lane = lane;
+  operation.ticket = ticket;
+  operation.deadline_ns = deadline_ns;
+  operation.ranges.clear();
+  operation.range = 0;
+  operation.range_done = 0;
+  operation.unanswered = 0;
+  operation.status = kDone;
+  operation.watch.store(Operation::kUnwatched, std::memory_order_relaxed);
+  return operation;
+}
+
+int32_t LanesFace::Release(Operation& operation) {
+  int32_t status = operation.status;
+  if (operation.bytes.capacity() > 0) operation.bytes = {};
+  in_use_[operation.ticket] = false;
+  free_.push_back(operation.ticket);
+  return status;
+}
+
+Operation* LanesFace::OperationOf(uint32_t ticket) {
+  return ticket < operations_.size() && in_use_[ticket] ? &operations_[ticket] : nullptr;
+}
+
+int32_t LanesFace::PersistSync(uint32_t lane, const Range& range, uint64_t deadline_ns) {
+  Operation& operation = NewOperation(OperationKind::kPersist, lane, deadline_ns);
+  operation.ranges.push_back(range);
+  engine_->RunSync(operation);
+  return Release(operation);
+}
+
+int32_t LanesFace::Start(uint32_t lane, const Range& range, uint64_t deadline_ns) {
+  Operation& operation = NewOperation(OperationKind::kPersist, lane, deadline_ns);
+  operation.ranges.push_back(range);
+  engine_->Begin(operation);
+  return static_cast<int32_t>(operation.ticket);
+}
+
+int32_t LanesFace::Watched(Operation& operation) {
+  auto ticket = static_cast<int32_t>(operation.ticket);
+  Hold();
+  engine_->Watch(operation);
+  engine_->Begin(operation);
+  return ticket;
+}
+
+int32_t LanesFace::Persist(uint32_t lane, const Range& range, uint64_t deadline_ns) {
+  Operation& operation = NewOperation(OperationKind::kPersist, lane, deadline_ns);
+  operation.ranges.push_back(range);
+  return Watched(operation);
+}
+
+int32_t LanesFace::FinishSync(uint32_t ticket) {
+  Operation* operation = OperationOf(ticket);
+  if (operation == nullptr || operation->watch.load() == Operation::kWatched) return kWrongArgument;
+  engine_->FinishSync(*operation);
+  return Release(*operation);
+}
+
+// 1 if the end will be told, 0 if it is already there to be taken by finishSync.
+int32_t LanesFace::Watch(uint32_t ticket) {
+  Operation* operation = OperationOf(ticket);
+  if (operation == nullptr) return kWrongArgument;
+  if (!engine_->Watch(*operation)) return 0;
+  Hold();
+  return 1;
+}
+
+int32_t LanesFace::Flush(uint32_t lane, const Range& range) {
+  if (engine_->down()) return kDown;
+  Flushed& flushed = flushed_[lane];
+  Range* last = flushed.ranges.empty() ? nullptr : &flushed.ranges.back();
+  if (last != nullptr && last->offset + last->length == range.offset && last->relaxed == range.relaxed) {
+    last->length += range.length;
+    flushed.bytes += range.length;
+  } else {
+    flushed.ranges.push_back(range);
+    flushed.ranges.back().flushed = true;
+    flushed.bytes += range.length + layout::kLaneEntryBytes;
+  }
+  if (flushed.bytes >= flush_limit_) SendFlushed(lane, NowNs() + kFlushDeadlineNs);
+  return kDone;
+}
+
+void LanesFace::SendFlushed(uint32_t lane, uint64_t deadline_ns) {
+  auto* operation = new Operation;
+  operation->lane = lane;
+  operation->internal = true;
+  operation->deadline_ns = deadline_ns;
+  operation->ranges.swap(flushed_[lane].ranges);
+  flushed_[lane].bytes = 0;
+  engine_->Begin(*operation);
+}
+
+int32_t LanesFace::DrainSync(uint32_t lane, uint64_t deadline_ns) {
+  Operation& operation = NewOperation(OperationKind::kDrain, lane, deadline_ns);
+  operation.ranges.swap(flushed_[lane].ranges);
+  flushed_[lane].bytes = 0;
+  engine_->RunSync(operation);
+  return Release(operation);
+}
+
+int32_t LanesFace::Drain(uint32_t lane, uint64_t deadline_ns) {
+  Operation& operation = NewOperation(OperationKind::kDrain, lane, deadline_ns);
+  operation.ranges.swap(flushed_[lane].ranges);
+  flushed_[lane].bytes = 0;
+  return Watched(operation);
+}
+
+int32_t LanesFace::ReadSync(uint32_t lane, uint64_t offset, uint8_t* into, uint64_t length, uint64_t deadline_ns) {
+  Operation& operation = NewOperation(OperationKind::kRead, lane, deadline_ns);
+  operation.ranges.push_back({offset, length});
+  operation.into = into;
+  engine_->RunSync(operation);
+  return Release(operation);
+}
+
+int32_t LanesFace::Read(uint32_t lane, uint64_t offset, uint64_t length, uint64_t deadline_ns) {
+  Operation& operation = NewOperation(OperationKind::kRead, lane, deadline_ns);
+  operation.ranges.push_back({offset, length});
+  operation.bytes.resize(length);
+  operation.into = operation.bytes.data();
+  return Watched(operation);
+}
+
+int32_t LanesFace::TakeRead(uint32_t ticket, uint8_t* into, uint64_t length) {
+  Operation* operation = OperationOf(ticket);
+  if (operation == nullptr || operation->kind != OperationKind::kRead || !operation->finished()) return kWrongArgument;
+  if (into != nullptr) std::memcpy(into, operation->bytes.data(), std::min<uint64_t>(length, operation->bytes.size()));
+  return Release(*operation);
+}
+
+}  // namespace rpmem

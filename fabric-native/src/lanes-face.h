@@ -1,0 +1,80 @@
+// The lanes of an initiator as one JavaScript environment holds them: an object of functions, each bound to the lanes, so
+// that no handle is passed and none can be forged.
+#pragma once
+
+#include <napi.h>
+
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "lane-engine.h"
+
+namespace rpmem {
+
+class LanesFace : public std::enable_shared_from_this<LanesFace> {
+ public:
+  // `results` receives pairs of ticket and status; `on_event` is called with their number, or with -1 when the lanes are
+  // down.
+  static Napi::Object New(Napi::Env env, std::shared_ptr<LaneEngine> engine, Napi::Function on_event,
+                          Napi::Int32Array results);
+  ~LanesFace();
+
+  // Hot paths; each answers with a ticket (0 or more) or a status.
+  int32_t PersistSync(uint32_t lane, const Range& range, uint64_t deadline_ns);
+  int32_t Start(uint32_t lane, const Range& range, uint64_t deadline_ns);
+  int32_t Persist(uint32_t lane, const Range& range, uint64_t deadline_ns);
+  int32_t FinishSync(uint32_t ticket);
+  int32_t Watch(uint32_t ticket);
+  int32_t Flush(uint32_t lane, const Range& range);
+  int32_t DrainSync(uint32_t lane, uint64_t deadline_ns);
+  int32_t Drain(uint32_t lane, uint64_t deadline_ns);
+  int32_t ReadSync(uint32_t lane, uint64_t offset, uint8_t* into, uint64_t length, uint64_t deadline_ns);
+  int32_t Read(uint32_t lane, uint64_t offset, uint64_t length, uint64_t deadline_ns);
+  int32_t TakeRead(uint32_t ticket, uint8_t* into, uint64_t length);
+
+  bool Holds(uint32_t lane, const Range& range) const {
+    uint64_t size = engine_->size();
+    return lane < flushed_.size() && range.offset <= size && range.length <= size - range.offset;
+  }
+  LaneEngine& engine() { return *engine_; }
+  bool closed() const { return closed_; }
+  // From now on the event loop waits for the lanes to go down or to be closed.
+  void Listen();
+  Napi::Promise Close(Napi::Env env);
+
+ private:
+  struct Flushed {
+    std::vector<Range> ranges;
+    uint64_t bytes = 0;
+  };
+
+  explicit LanesFace(std::shared_ptr<LaneEngine> engine);
+  static void OnCall(napi_env env, napi_value callback, void* context, void* data);
+  static void OnTeardown(void* data);
+  void Deliver(Napi::Env env, Napi::Function on_event);
+  void TellDown(Napi::Env env, Napi::Function on_event);
+  void Hold();
+  void LetGo();
+
+  Operation& NewOperation(OperationKind kind, uint32_t lane, uint64_t deadline_ns);
+  int32_t Watched(Operation& operation);
+  int32_t Release(Operation& operation);
+  Operation* OperationOf(uint32_t ticket);
+  void SendFlushed(uint32_t lane, uint64_t deadline_ns);
+
+  std::shared_ptr<LaneEngine> engine_;
+  Napi::Reference<Napi::Int32Array> results_;
+  napi_env env_ = nullptr;
+  napi_threadsafe_function events_ = nullptr;
+  std::deque<Operation> operations_;
+  std::vector<uint32_t> free_;
+  std::vector<bool> in_use_;
+  std::vector<Flushed> flushed_;
+  uint64_t flush_limit_;
+  uint32_t held_ = 0;
+  bool listening_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace rpmem
