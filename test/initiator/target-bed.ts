@@ -1,0 +1,112 @@
+import { PassThrough } from 'node:stream'
+import type { Test } from 'tap'
+import { incompatSingleHeader, MiB, type PoolAttributes, zeroAttributes } from '../../core/index.js'
+import { BufferMemory } from '../../fabric-native/buffer-memory.js'
+import type { Fabric, ProviderReport } from '../../fabric-native/index.js'
+import { RemotePool, type RemotePoolCreateOptions, readEnvironment } from '../../initiator/index.js'
+import { PmdkDialogue, RpmemDialogue, type Send, Session } from '../../target/index.js'
+import { type Bed, bed } from '../target/session-bed.js'
+import { type FarEnd, ScriptedShell } from './scripted-shell.js'
+
+/** A target in this process: the real session of the daemon behind a scripted shell, lanes through memory. */
+export interface TargetBed extends Bed {
+  readonly memory: BufferMemory
+  readonly shell: ScriptedShell
+  readonly options: RemotePoolCreateOptions
+  create(set?: string, options?: Partial<RemotePoolCreateOptions>): Promise<RemotePool>
+  open(set?: string, options?: Partial<RemotePoolCreateOptions>): Promise<RemotePool>
+  /** SIGSTOP: the daemon neither hears nor speaks, and its lanes stand still. */
+  stop(): void
+  /** SIGKILL. */
+  kill(): void
+}
+
+export const poolSize = 8 * MiB
+
+export const attributes: PoolAttributes = {
+  ...zeroAttributes(),
+  signature: Buffer.from('TESTPOOL'),
+  major: 3,
+  poolsetUuid: Buffer.alloc(16, 1),
+  uuid: Buffer.alloc(16, 2),
+  nextUuid: Buffer.alloc(16, 3),
+  prevUuid: Buffer.alloc(16, 4),
+  // Left zero, the target would put its own architecture there.
+  userFlags: Buffer.alloc(16, 5),
+}
+
+export const singleHeader: PoolAttributes = { ...attributes, incompat: incompatSingleHeader }
+
+export async function targetBed(t: Test, dialect: 'rpmem' | 'pmdk' = 'rpmem'): Promise<TargetBed> {
+  const target = bed(t)
+  const offers = await target.fabric.probe(['tcp'])
+  let port = 0
+  const listening: Fabric = {
+    probe: () => target.fabric.probe(['tcp']),
+    connect: options => target.fabric.connect(options),
+    async listen(options) {
+      const service = await target.fabric.listen(options)
+      port = service.port
+      return service
+    },
+  }
+  const node = {
+    ...target.node,
+    fabric: listening,
+    offers: Promise.resolve(dialect === 'pmdk' ? renamed(offers) : offers),
+  }
+  const shell = new ScriptedShell(far => serve(far))
+  let far: FarEnd | undefined
+  let silent = false
+  const serve = (end: FarEnd) => {
+    far = end
+    const input = new PassThrough()
+    const output = new PassThrough()
+    output.on('data', (chunk: Buffer) => silent || end.output.write(chunk))
+    end.input.on('data', (chunk: Buffer) => silent || input.write(chunk))
+    end.input.on('end', () => silent || input.end())
+    const dialogue = (send: Send) =>
+      dialect === 'pmdk' ? new PmdkDialogue(node, send) : new RpmemDialogue(node, send, 'rpmem test')
+    const session = new Session({ input, output, node, dialogue })
+    void end.killed.then(() => session.stop())
+    void session.run().then(exitCode => silent || end.exit({ exitCode }))
+  }
+  const memory = new BufferMemory(poolSize)
+  const fabric = dialect === 'pmdk' ? underAnotherName(target.fabric) : target.fabric
+  const options = { attributes, shell, fabric, environment: readEnvironment({ RPMEM_ENABLE_SOCKETS: '1' }), lanes: 2 }
+  const closing = (pool: RemotePool) => {
+    t.teardown(() => pool.close().catch(() => {}))
+    return pool
+  }
+  return {
+    ...target,
+    memory,
+    shell,
+    options,
+    create: async (set = 'single.set', more = {}) =>
+      closing(await RemotePool.create('me@node2', set, memory, { ...options, ...more })),
+    open: async (set = 'single.set', more = {}) =>
+      closing(await RemotePool.open('me@node2', set, memory, { ...options, ...more })),
+    stop() {
+      silent = true
+      target.network.stop(port)
+    },
+    kill() {
+      silent = true
+      target.network.cut(port)
+      far?.exit({ signal: 'SIGKILL' })
+    },
+  }
+}
+
+/** The memory fabric offers tcp, which PMDK does not know; what travels is the same. */
+const renamed = (reports: readonly ProviderReport[]): ProviderReport[] =>
+  reports.flatMap(({ offer }) => (offer ? { provider: 'sockets', offer: { ...offer, provider: 'sockets' } } : []))
+
+function underAnotherName(fabric: Fabric): Fabric {
+  return {
+    probe: async () => renamed(await fabric.probe(['tcp'], {})),
+    listen: options => fabric.listen(options),
+    connect: options => fabric.connect(options),
+  }
+}
