@@ -46,11 +46,15 @@ t.test('arguments reach the program untouched by any shell', async t => {
 })
 
 t.test('the program inherits nothing of an earlier one', async t => {
-  const script = program(t, 'cd /proc/self/fd; echo *')
+  const script = program(t, 'cat >/dev/null; cd /proc/self/fd; echo *')
   const client = new ExternalClient(script, parseAddress('node2'))
   const first = await client.launch('x')
-  const second = await textOf(await client.launch('x'))
-  t.equal(second, await textOf(first))
+  const output = textOf(first)
+  const second = await client.launch('x')
+  second.stdin.end()
+  const descriptors = await textOf(second)
+  first.stdin.end()
+  t.equal(descriptors, await output)
 })
 
 t.test('a program that does not exist is ERR_SSH_CLIENT', async t => {
