@@ -168,8 +168,8 @@ export class FanOut {
 
   #verdict(round: Round): unknown {
     const failures = round.failures ?? []
-    const mistake = failures.find(({ error }) => !isFailureOfReplica(error))
-    if (mistake && failures.length === 1) return mistake.error
+    // A mistake of the caller meets every replica; told once, it is clearer than as a failure to persist.
+    if (failures.every(({ error }) => !isFailureOfReplica(error))) return failures[0]?.error
     const order = this.#replicas.map(({ name }) => name)
     failures.sort((left, right) => order.indexOf(left.replica) - order.indexOf(right.replica))
     const elsewhere = round.begun ? 'unknown' : 'none'

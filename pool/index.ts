@@ -23,6 +23,7 @@ export {
   type ReplicaStatus,
 } from './pool.js'
 export type { CopyPersistOptions, CreatePoolOptions, OpenPoolOptions, PoolPersistOptions } from './pool-options.js'
+export type { PoolToken } from './pool-share.js'
 export type { CreateRemoteRequest, RemoteConnector, RemoteReplica, RemoteRequest } from './remote-connector.js'
 export type { Persisting, PersistOptions, Replica } from './replica.js'
 export {

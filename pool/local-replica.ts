@@ -1,6 +1,5 @@
 import type { DurabilityMethod, Memory } from '../fabric-native/index.js'
 import type { Persisting, PersistOptions, Replica } from './replica.js'
-import type { ReplicaParts } from './replica-parts.js'
 
 /**
  * The master, or a local replica that follows it. A mirror copies from the master's memory and never from the caller's
@@ -9,15 +8,15 @@ import type { ReplicaParts } from './replica-parts.js'
 export class LocalReplica implements Replica {
   readonly name: string
   readonly kind = 'local'
-  readonly parts: ReplicaParts
   readonly memory: Memory
   readonly #master: Memory | undefined
+  readonly #owner: { close(): Promise<void> }
 
-  /** Without `master` it is the master itself. */
-  constructor(name: string, parts: ReplicaParts, master?: Memory) {
+  /** `owner` is closed with the replica. Without `master` it is the master itself. */
+  constructor(name: string, memory: Memory, owner: { close(): Promise<void> }, master?: Memory) {
     this.name = name
-    this.parts = parts
-    this.memory = parts.memory
+    this.memory = memory
+    this.#owner = owner
     this.#master = master
   }
 
@@ -51,7 +50,7 @@ export class LocalReplica implements Replica {
   }
 
   close(): Promise<void> {
-    return this.parts.close()
+    return this.#owner.close()
   }
 }
 

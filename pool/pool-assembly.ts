@@ -17,7 +17,7 @@ import type { CreatePoolOptions, OpenPoolOptions } from './pool-options.js'
 import type { RemoteConnector, RemoteReplica } from './remote-connector.js'
 import type { Replica } from './replica.js'
 import { checkMeaning, checkReplicas, type NamedAttributes } from './replica-check.js'
-import { createReplicaParts, openReplicaParts } from './replica-parts.js'
+import { createReplicaParts, openReplicaParts, type ReplicaParts } from './replica-parts.js'
 import { toSignature } from './signature.js'
 import type { Storage } from './storage.js'
 import { newUuid } from './uuid.js'
@@ -85,13 +85,13 @@ export interface Needs {
   readonly storage: Storage
 }
 
-type Parts = Awaited<ReturnType<typeof openReplicaParts>>
 type Request = Parameters<RemoteConnector['open']>[0]
 
 /** The replicas while they are put together, by their index in the pool set. */
 class Workshop {
   readonly #set: PoolSet
   readonly #options: OpenPoolOptions
+  readonly #parts = new Map<number, ReplicaParts>()
   readonly #locals = new Map<number, LocalReplica>()
   readonly #remotes = new Map<number, RemoteReplica>()
 
@@ -100,13 +100,14 @@ class Workshop {
     this.#options = options
   }
 
-  async locals(make: (parts: PartPlace[], replica: number) => Promise<Parts>): Promise<void> {
+  async locals(make: (parts: PartPlace[], replica: number) => Promise<ReplicaParts>): Promise<void> {
     for (const [index, replica] of this.#set.replicas.entries()) {
       if (replica.kind !== 'local') continue
       this.#options.signal?.throwIfAborted()
       const parts = await make(placesOf(replica), index)
       const name = index === 0 ? 'master' : `local replica ${index}`
-      this.#locals.set(index, new LocalReplica(name, parts, this.#locals.get(0)?.memory))
+      this.#parts.set(index, parts)
+      this.#locals.set(index, new LocalReplica(name, parts.memory, parts, this.#locals.get(0)?.memory))
     }
   }
 
@@ -125,20 +126,20 @@ class Workshop {
   }
 
   checkLocals(options: OpenPoolOptions): void {
-    const attributes = this.#master.parts.attributes
+    const attributes = this.#attributes
     if (!attributes) return
     const signature = options.signature === undefined ? undefined : toSignature(options.signature)
     checkMeaning({ name: 'master', attributes }, { signature, major: options.major })
   }
 
   checkAll(alone: boolean): void {
-    if (!this.#master.parts.attributes || (alone && this.#set.replicas.length === 1)) return
+    if (!this.#attributes || (alone && this.#set.replicas.length === 1)) return
     checkReplicas(this.#set.replicas.map((_, index) => this.#named(index)))
   }
 
   assembly(): Assembly {
     const [, ...mirrors] = this.#locals.values()
-    const attributes = this.#master.parts.attributes
+    const attributes = this.#attributes
     return {
       replicas: this.#set.replicas.map((_, index) => this.#replica(index)),
       master: this.#master,
@@ -154,7 +155,7 @@ class Workshop {
   async undo(remove: boolean): Promise<void> {
     const remotes = [...this.#remotes.values()].map(remote => remote.close({ remove }))
     await Promise.allSettled(remotes)
-    const locals = [...this.#locals.values()].map(({ parts }) => (remove ? parts.remove() : parts.close()))
+    const locals = [...this.#parts.values()].map(parts => (remove ? parts.remove() : parts.close()))
     await Promise.allSettled(locals)
   }
 
@@ -164,8 +165,13 @@ class Workshop {
     return master
   }
 
+  /** Of the master. */
+  get #attributes(): PoolAttributes | undefined {
+    return this.#parts.get(0)?.attributes
+  }
+
   get #size(): number {
-    return Math.min(...[...this.#locals.values()].map(({ parts }) => parts.size))
+    return Math.min(...[...this.#parts.values()].map(parts => parts.size))
   }
 
   #replica(index: number): Replica {
@@ -176,7 +182,7 @@ class Workshop {
 
   #named(index: number): NamedAttributes {
     const { name } = this.#replica(index)
-    const attributes = this.#locals.get(index)?.parts.attributes ?? this.#remotes.get(index)?.attributes
+    const attributes = this.#parts.get(index)?.attributes ?? this.#remotes.get(index)?.attributes
     if (attributes) return { name, attributes }
     throw new RpmemError('ERR_ATTRIBUTES', `${name} has no headers, the master has`, { facts: { replica: name } })
   }

@@ -6,6 +6,7 @@ import { FanOut } from './fan-out.js'
 import { nativeStorage } from './native-storage.js'
 import { type Assembly, createAssembly, openAssembly } from './pool-assembly.js'
 import type { CopyPersistOptions, CreatePoolOptions, OpenPoolOptions, PoolPersistOptions } from './pool-options.js'
+import { attachAssembly, type PoolToken, shareAssembly } from './pool-share.js'
 import type { Replica } from './replica.js'
 
 /** `failed`: a replica was lost; memory can still be read, but nothing can be made durable everywhere any more. */
@@ -74,7 +75,15 @@ export class Pool extends EventEmitter<PoolEvents> {
     return new this(await openAssembly(set, { storage: nativeStorage, ...options }))
   }
 
-  /** Only for create and open. */
+  /**
+   * A pool that another thread of this process has opened and shared. Threads order their own operations among themselves;
+   * close() of the owner ends the others with ERR_CLOSED.
+   */
+  static attach(token: PoolToken): Pool {
+    return new this(attachAssembly(token))
+  }
+
+  /** Only for create, open and attach. */
   constructor(assembly: Assembly) {
     super()
     this.#assembly = assembly
@@ -105,6 +114,12 @@ export class Pool extends EventEmitter<PoolEvents> {
       ...receiptOf(replica),
       failure: lost.get(replica) ?? replica.failure,
     }))
+  }
+
+  /** For `Pool.attach` in a worker thread. Pools with remote replicas are ERR_POOLSET_UNSUITABLE. */
+  share(): PoolToken {
+    this.#assertUsable()
+    return shareAssembly(this.#assembly)
   }
 
   /** A window over the memory, without a copy; detached by close(), not transferable. At most 2^32 - 1 bytes. */

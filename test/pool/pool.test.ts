@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync, truncateSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { MiB, pageSize } from '../../core/index.js'
@@ -190,4 +190,22 @@ t.test('a truncated file fails the pool and not the process', async t => {
   await t.rejects(pool.persist(0, 8), { code: 'ERR_PERSIST' })
   await pool.close()
   t.equal(statSync(`${directory}/a`).size, 4096)
+})
+
+t.test('a pool over a directory, made elsewhere, opens with the files that it holds', async t => {
+  const directory = scratch(t)
+  mkdirSync(`${directory}/d`)
+  const lines = ['OPTION SINGLEHDR', `3M ${directory}/d/000000.pmem`, `2M ${directory}/d/000001.pmem`]
+  const made = await Pool.create(writeSet(directory, 'files.set', ...lines))
+  made.memcpyPersistSync(3 * MiB, text('in the second file'))
+  await made.close()
+  const set = writeSet(directory, 'directory.set', 'OPTION SINGLEHDR', `1G ${directory}/d`)
+  const pool = await Pool.open(set)
+  t.equal(pool.size, 5 * MiB - pageSize)
+  t.strictSame(pool.view(3 * MiB, 18).slice(), text('in the second file'))
+  await pool.close()
+  await t.rejects(Pool.create(set), { code: 'ERR_POOLSET_UNSUITABLE' })
+  mkdirSync(`${directory}/empty`)
+  const empty = writeSet(directory, 'empty.set', 'OPTION SINGLEHDR', `1G ${directory}/empty`)
+  await t.rejects(Pool.open(empty), { code: 'ERR_POOLSET_UNSUITABLE' })
 })
