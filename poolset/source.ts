@@ -10,17 +10,11 @@ export interface Source {
 
 export function sourceOf(bytes: Uint8Array | string): Source {
   const decoded = typeof bytes === 'string' ? bytes : new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)
-  const lines = decoded.split('\n').map(withoutReturns)
+  const lines = decoded.replaceAll('\r\n', '\n').split('\n')
   const endsWithNewline = lines.at(-1) === ''
   const text = lines.join('\n')
   if (endsWithNewline) lines.pop()
   return { text, lines, endsWithNewline }
-}
-
-function withoutReturns(line: string): string {
-  let end = line.length
-  while (line[end - 1] === '\r') end--
-  return end === line.length ? line : line.slice(0, end)
 }
 
 /** Adds each line that is not UTF-8. PMDK takes any bytes; a path that cannot be named in JavaScript cannot be opened. */

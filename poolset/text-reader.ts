@@ -32,7 +32,8 @@ function readLine(text: string, line: number, mistakes: MistakeList): Entry {
   if (/^\0*$/.test(text)) return { kind: 'blank', words: [], comment: undefined, line, column: 1 }
   const hash = text.indexOf('#')
   const body = hash < 0 ? text : text.slice(0, hash)
-  const comment = hash < 0 ? undefined : text.slice(hash + 1)
+  // In front of the line end that printing adds, a CR would become part of it.
+  const comment = hash < 0 ? undefined : text.slice(hash + 1).replace(/\r+$/, '')
   if (hash === 0) return { kind: 'comment', words: [], comment, line, column: 1 }
   return { ...classify(body, line, mistakes), comment, line, column: 1 }
 }

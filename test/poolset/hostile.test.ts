@@ -39,7 +39,7 @@ t.test('arbitrary bytes are a set or a list of mistakes, in every notation', asy
       const result = outcome(Buffer.concat([Buffer.from(start), bytes]), notation)
       return !(result instanceof PoolSetSyntaxError) || isWellPlaced(result)
     }),
-    { seed, numRuns: 2000 },
+    { seed, numRuns: 1000 },
   )
   t.pass()
 })
@@ -64,7 +64,7 @@ t.test('a damaged set is a set or a list of mistakes; what is read can be printe
       const result = outcome(content, notation)
       return result instanceof PoolSetSyntaxError ? isWellPlaced(result) : printsBack(result, notation)
     }),
-    { seed, numRuns: 2000 },
+    { seed, numRuns: 1000 },
   )
   t.pass()
 })

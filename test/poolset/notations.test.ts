@@ -6,7 +6,7 @@ import { parse as parseYaml } from 'yaml'
 import { noFiles, notationOfFile, notations, type PoolSet, parsePoolSet, printPoolSet } from '../../poolset/index.js'
 import { textSet } from './arbitrary-set.js'
 
-const runs = { seed: 20261120, numRuns: 300 }
+const runs = { seed: 20261120, numRuns: 150 }
 const parse = (text: string, notation: (typeof notations)[number]): PoolSet =>
   parsePoolSet(text, { notation, facts: noFiles })
 
