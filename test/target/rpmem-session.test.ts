@@ -1,79 +1,13 @@
 import t, { type Test } from 'tap'
-import { type Clock, errno, MiB, RpmemError, zeroAttributes } from '../../core/index.js'
+import { type Clock, errno, MiB, RpmemError } from '../../core/index.js'
 import { BufferMemory } from '../../fabric-native/buffer-memory.js'
 import type { Lanes } from '../../fabric-native/index.js'
 import type { TargetNode } from '../../target/target-node.js'
-import {
-  type ControlMessage,
-  type ControlType,
-  controlShape,
-  decodeControl,
-  encodeControl,
-  type Frame,
-  Framer,
-  laneTokens,
-} from '../../wire/index.js'
+import { type ControlMessage, laneTokens } from '../../wire/index.js'
+import { accept, attributes, create, Initiator, open } from './initiator.js'
 import { type Bed, bed, failingFabric, type Talk, talk, writePart } from './session-bed.js'
 
-const attributes = {
-  ...zeroAttributes(),
-  signature: new Uint8Array(Buffer.from('SESSION1')),
-  major: 7,
-  incompat: 2,
-}
-const request = { id: 1, poolSet: 'single.set', size: 8 * MiB, lanes: 2, provider: 'tcp', inlineSize: 4096 }
-const create = { type: 'create', ...request, attributes } as const
-const open = { type: 'open', ...request } as const
-const accept = { type: 'accept', version: 1, capabilities: [] } as const
-
-function isOfType<T extends ControlType>(
-  message: ControlMessage,
-  type: T,
-): message is Extract<ControlMessage, { readonly type: T }> {
-  return message.type === type
-}
-
-/** The initiator's end of the rpmem dialect, one message at a time. */
-class Initiator {
-  readonly talk: Talk
-  readonly #framer = new Framer(controlShape)
-  readonly #frames: Frame[] = []
-
-  constructor(node: TargetNode) {
-    this.talk = talk(node, 'rpmem')
-  }
-
-  say(...messages: ControlMessage[]): void {
-    for (const message of messages) this.talk.input.write(encodeControl(message))
-  }
-
-  async hear<T extends ControlType>(type: T): Promise<Extract<ControlMessage, { readonly type: T }>> {
-    while (this.#frames.length === 0) {
-      const byte = await this.talk.read(1)
-      if (byte.length === 0) throw new Error(`the daemon ended instead of saying ${type}`)
-      this.#framer.push(byte, frame => this.#frames.push(frame))
-    }
-    const frame = this.#frames.shift()
-    const message = frame && decodeControl(frame)
-    if (message && isOfType(message, type)) return message
-    throw new Error(`the daemon said ${JSON.stringify(message)} instead of ${type}`)
-  }
-
-  /** Up to the answer to accept, which there is none. */
-  async begin(): Promise<ControlMessage<'hello'>> {
-    const word = await this.talk.read(4)
-    if (Buffer.from(word).toString() !== 'RPM1') throw new Error(`the daemon began with ${word}`)
-    const hello = await this.hear('hello')
-    this.say(accept)
-    return hello
-  }
-
-  /** Exit code; the input ends here. */
-  async end(): Promise<number> {
-    this.talk.input.end()
-    return this.talk.ended
-  }
-}
+const initiatorOf = (node: TargetNode): Initiator<Talk> => new Initiator(talk(node, 'rpmem'))
 
 async function connect(it: Bed, ready: ControlMessage<'ready'>): Promise<Lanes> {
   const { port, address, method, rkey, raddr, lanes, inlineSize, secret } = ready
@@ -84,7 +18,7 @@ async function connect(it: Bed, ready: ControlMessage<'ready'>): Promise<Lanes> 
 }
 
 async function serving(it: Bed, message: ControlMessage<'create' | 'open'> = create) {
-  const initiator = new Initiator(it.node)
+  const initiator = initiatorOf(it.node)
   await initiator.begin()
   initiator.say(message)
   const ready = await initiator.hear('ready')
@@ -93,7 +27,7 @@ async function serving(it: Bed, message: ControlMessage<'create' | 'open'> = cre
 
 t.test('hello tells versions, software and what every provider is good for', async t => {
   const it = bed(t)
-  const initiator = new Initiator(it.node)
+  const initiator = initiatorOf(it.node)
   const hello = await initiator.begin()
   t.match(hello, { versions: { min: 1, max: 1 }, software: 'rpmem test', capabilities: [] })
   t.strictSame(
@@ -119,7 +53,7 @@ t.test('create, write, set attributes, ping and close', async t => {
   t.strictSame(await initiator.hear('done'), { type: 'done', id: 3 })
   initiator.say({ type: 'close', id: 4, remove: false })
   t.strictSame(await initiator.hear('done'), { type: 'done', id: 4 })
-  t.equal(await initiator.talk.ended, 0)
+  t.equal(await initiator.channel.ended, 0)
   t.ok(it.released())
 
   const again = await serving(it, open)
@@ -147,7 +81,7 @@ t.test('neither the secret nor a token gets into the log', async t => {
 
 t.test('lanes of another secret are refused and the pool is removed when the session ends', async t => {
   const it = bed(t)
-  const initiator = new Initiator(it.node)
+  const initiator = initiatorOf(it.node)
   await initiator.begin()
   initiator.say(create)
   const ready = await initiator.hear('ready')
@@ -161,7 +95,7 @@ t.test('lanes of another secret are refused and the pool is removed when the ses
 t.test('an opened pool stays, also if no lane ever came', async t => {
   const it = bed(t)
   await (await serving(it)).initiator.end()
-  const initiator = new Initiator(it.node)
+  const initiator = initiatorOf(it.node)
   await initiator.begin()
   initiator.say(open)
   await initiator.hear('ready')
@@ -182,7 +116,7 @@ t.test('close with remove takes away a pool of this session and no other', async
   const third = await serving(it, { ...create, poolSet: 'nohdrs.set', attributes: undefined })
   third.initiator.say({ type: 'close', id: 2, remove: true })
   await third.initiator.hear('done')
-  t.equal(await third.initiator.talk.ended, 0)
+  t.equal(await third.initiator.channel.ended, 0)
   t.strictSame(it.partFiles(), ['nohdrs', 'single'], 'parts that were there before are kept')
 })
 
@@ -206,13 +140,13 @@ t.test('a request that cannot be met is answered with code, facts and hint, and 
   ]
   for (const [change, code, number] of rows) {
     const it = bed(t)
-    const initiator = new Initiator(it.node)
+    const initiator = initiatorOf(it.node)
     await initiator.begin()
     initiator.say({ ...create, ...change })
     const failure = await initiator.hear('failure')
     t.match(failure, { id: 1, code, ...(number === undefined ? {} : { errno: number }) }, JSON.stringify(change))
     t.not(failure.hint, '')
-    t.equal(await initiator.talk.ended, 0)
+    t.equal(await initiator.channel.ended, 0)
     t.strictSame(it.partFiles(), [])
     t.ok(it.released())
   }
@@ -231,11 +165,11 @@ t.test('a full disk, a busy part and a fabric that cannot listen leave nothing b
     [unreachable, unreachable.node, 'ERR_NO_PROVIDER'],
   ]
   for (const [it, target, code] of rows) {
-    const initiator = new Initiator(target)
+    const initiator = initiatorOf(target)
     await initiator.begin()
     initiator.say(create)
     t.match(await initiator.hear('failure'), { code })
-    t.equal(await initiator.talk.ended, 0)
+    t.equal(await initiator.channel.ended, 0)
     t.strictSame(it.partFiles(), [], code)
     t.ok(it.released())
   }
@@ -250,7 +184,7 @@ t.test('more lanes than the provider has are granted up to its limit', async t =
 
 t.test('requests without a pool are refused', async t => {
   const it = bed(t)
-  const initiator = new Initiator(it.node)
+  const initiator = initiatorOf(it.node)
   await initiator.begin()
   initiator.say({ type: 'setAttributes', id: 1, attributes })
   t.match(await initiator.hear('failure'), { id: 1, code: 'ERR_PROTOCOL' })
@@ -258,7 +192,7 @@ t.test('requests without a pool are refused', async t => {
   t.match(await initiator.hear('pong'), { id: 2, activeLanes: 0 })
   initiator.say({ type: 'close', id: 3, remove: false })
   t.match(await initiator.hear('failure'), { id: 3, code: 'ERR_PROTOCOL' })
-  t.equal(await initiator.talk.ended, 0)
+  t.equal(await initiator.channel.ended, 0)
 })
 
 t.test('attributes that do not fit are refused and the session goes on', async t => {
@@ -282,13 +216,13 @@ t.test('messages out of turn end the session with a reproach', async t => {
   ]
   for (const [name, messages] of rows) {
     const it = bed(t)
-    const initiator = new Initiator(it.node)
-    await initiator.talk.read(4)
+    const initiator = initiatorOf(it.node)
+    await initiator.channel.read(4)
     await initiator.hear('hello')
     initiator.say(...messages)
     if (messages.includes(create) && messages.length > 1) await initiator.hear('ready')
     t.match(await initiator.hear('failure'), { id: 0, code: 'ERR_PROTOCOL' }, name)
-    t.equal(await initiator.talk.ended, 255, name)
+    t.equal(await initiator.channel.ended, 255, name)
     t.strictSame(it.partFiles(), [], name)
     t.ok(it.released(), name)
   }
@@ -304,7 +238,7 @@ t.test('lanes that do not come in time fail the close and with it the creation',
       listen: options => it.fabric.listen({ ...options, acceptTimeoutMs: 1 }),
     },
   }
-  const initiator = new Initiator(failing)
+  const initiator = initiatorOf(failing)
   await initiator.begin()
   initiator.say(create)
   await initiator.hear('ready')
@@ -319,15 +253,15 @@ async function waitForLog(it: Bed, pattern: RegExp): Promise<void> {
   while (!it.logged.some(([, message]) => pattern.test(message))) await new Promise(resolve => setImmediate(resolve))
 }
 
-async function endsCleanly(t: Test, it: Bed, initiator: Initiator, code: number): Promise<void> {
-  t.equal(await initiator.talk.ended, code)
+async function endsCleanly(t: Test, it: Bed, initiator: Initiator<Talk>, code: number): Promise<void> {
+  t.equal(await initiator.channel.ended, code)
   t.ok(it.released())
 }
 
 t.test('an initiator that says nothing is let go after a while, one with a pool is not', async t => {
   const timers: (() => void)[] = []
   const idle = bed(t)
-  const silent = new Initiator({ ...idle.node, clock: ringing(timers) })
+  const silent = initiatorOf({ ...idle.node, clock: ringing(timers) })
   for (const ring of timers) ring()
   await endsCleanly(t, idle, silent, 1)
 
@@ -351,7 +285,7 @@ const ringing = (timers: (() => void)[]): Clock => ({
 t.test('a signal ends the session as if the initiator had gone', async t => {
   const it = bed(t)
   const { initiator } = await serving(it)
-  initiator.talk.session.stop()
+  initiator.channel.session.stop()
   await endsCleanly(t, it, initiator, 1)
   t.strictSame(it.partFiles(), ['single'])
 })

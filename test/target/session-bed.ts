@@ -13,6 +13,8 @@ import { RpmemDialogue } from '../../target/rpmem-dialogue.js'
 import { Session } from '../../target/session.js'
 import type { TargetNode } from '../../target/target-node.js'
 import { FileStorage } from './file-storage.js'
+import type { Channel } from './initiator.js'
+import { Outlet } from './outlet.js'
 
 export const connection = { clientAddress: '127.0.0.1', serverAddress: '127.0.0.1' }
 
@@ -93,13 +95,11 @@ export function writePart({ parts }: Bed, name: string, size = 8 * MiB, start: U
   writeFileSync(join(parts, name), content)
 }
 
-export interface Talk {
+/** A session over in-memory streams. */
+export interface Talk extends Channel {
   readonly input: PassThrough
-  readonly session: Session
-  /** Exit code. */
   readonly ended: Promise<number>
-  /** The next `count` bytes of the daemon's output, or what came before its end. */
-  read(count: number): Promise<Uint8Array>
+  readonly session: Session
   /** Everything that the daemon writes from here on, until its end. */
   rest(): Promise<Uint8Array>
 }
@@ -111,27 +111,8 @@ export function talk(node: TargetNode, dialect: 'pmdk' | 'rpmem'): Talk {
     dialect === 'pmdk' ? new PmdkDialogue(node, send) : new RpmemDialogue(node, send, 'rpmem test')
   const session = new Session({ input, output, node, dialogue })
   const ended = session.run().finally(() => output.end())
-  const received: Uint8Array[] = []
-  const wakers: (() => void)[] = []
-  const wake = () => {
-    for (const call of wakers.splice(0)) call()
-  }
-  output.on('data', (chunk: Uint8Array) => {
-    received.push(chunk)
-    wake()
-  })
-  output.on('end', wake)
-  const available = () => Buffer.concat(received)
-  const take = (count: number) => {
-    const all = available()
-    received.splice(0, received.length, all.subarray(count))
-    return new Uint8Array(all.subarray(0, count))
-  }
-  const read = async (count: number): Promise<Uint8Array> => {
-    while (available().length < count && !output.readableEnded) await new Promise<void>(resolve => wakers.push(resolve))
-    return take(count)
-  }
-  return { input, session, ended, read, rest: () => read(Number.POSITIVE_INFINITY) }
+  const outlet = new Outlet(output)
+  return { input, session, ended, read: count => outlet.read(count), rest: () => outlet.rest() }
 }
 
 export const failingFabric = (fabric: Fabric, error: Error): Fabric => ({
