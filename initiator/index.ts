@@ -18,5 +18,6 @@ export type {
 } from './remote-pool-options.js'
 export { RemotePoolReplica, SshConnector } from './remote-replica.js'
 export type { LaunchOptions, RemoteEnd, RemoteProcess, RemoteShell } from './remote-shell.js'
+export { Pool, type PoolCreateOptions, type PoolOpenOptions, type ReplicationOptions } from './replicated-pool.js'
 export { SshClient, type SshClientOptions } from './ssh-client.js'
 export type { TransportReason } from './transport.js'

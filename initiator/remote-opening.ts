@@ -1,7 +1,14 @@
 import { type PoolAttributes, RpmemError } from '../core/index.js'
 import type { Lanes, Memory } from '../fabric-native/index.js'
 import { laneTokens, pmdkBufferSize } from '../wire/index.js'
-import { checkArguments, lanesWanted, type RemotePoolOptions, type Target, targetOf } from './remote-pool-options.js'
+import {
+  checkArguments,
+  fabricOf,
+  lanesWanted,
+  type RemotePoolOptions,
+  type Target,
+  targetOf,
+} from './remote-pool-options.js'
 import type { Grant, PoolRequest, Session } from './session.js'
 import { startSession } from './session-start.js'
 import { aborted } from './ssh-failure.js'
@@ -47,7 +54,7 @@ async function begin(
   const target = targetOf(node, options)
   const rules = rulesOf(options, target)
   // Loading libfabric takes about as long as SSH needs for its handshake.
-  const probe = options.fabric.probe(candidates(rules), {})
+  const probe = fabricOf(options).probe(candidates(rules), {})
   probe.catch(() => {})
   const session = await startSession({ ...target, signal: options.signal, openDeadlineMs: options.openDeadlineMs })
   const abort = () => session.abandon(aborted(options.signal as AbortSignal))
@@ -97,7 +104,7 @@ async function connect(
   created: boolean,
 ): Promise<Lanes> {
   try {
-    return await options.fabric.connect({
+    return await fabricOf(options).connect({
       provider: request.provider,
       address: addressOf(session, grant, target),
       port: grant.port,

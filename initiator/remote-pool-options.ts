@@ -7,7 +7,7 @@ import {
   silentLog,
   systemClock,
 } from '../core/index.js'
-import type { Fabric, Memory, ProviderName } from '../fabric-native/index.js'
+import { type Fabric, type Memory, nativeFabric, type ProviderName } from '../fabric-native/index.js'
 import { poolSetNameRule } from '../wire/index.js'
 import { parseAddress, type TargetAddress } from './address.js'
 import { type Environment, processEnvironment } from './environment.js'
@@ -61,7 +61,8 @@ export interface RemotePoolOptions extends TargetOptions {
   readonly openDeadlineMs?: number
   /** Transmit queue asked for, instead of RPMEM_WORK_QUEUE_SIZE. */
   readonly workQueueSize?: number
-  readonly fabric: Fabric
+  /** Instead of libfabric. */
+  readonly fabric?: Fabric
 }
 
 export interface RemotePoolCreateOptions extends RemotePoolOptions {
@@ -127,6 +128,8 @@ export function checkArguments(set: string, memory: Memory, options: RemotePoolO
   if (size > memory.size) throw argument('size', 'the size must not pass that of the memory', size)
   return size
 }
+
+export const fabricOf = (options: RemotePoolOptions): Fabric => options.fabric ?? nativeFabric
 
 export const lanesWanted = (options: RemotePoolOptions, { maxLanes }: Environment): number =>
   Math.min(options.lanes ?? defaultLanes, maxLanes ?? Number.POSITIVE_INFINITY)

@@ -114,7 +114,7 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
   }
 
   /** rpmem_open(3). */
-  static async open(node: string, set: string, memory: Memory, options: RemotePoolOptions): Promise<RemotePool> {
+  static async open(node: string, set: string, memory: Memory, options: RemotePoolOptions = {}): Promise<RemotePool> {
     return new RemotePool(await openOnTarget(node, set, memory, options), options)
   }
 

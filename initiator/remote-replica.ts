@@ -62,7 +62,7 @@ export class RemotePoolReplica implements RemoteReplica {
 export class SshConnector implements RemoteConnector {
   readonly #options: RemotePoolOptions
 
-  constructor(options: RemotePoolOptions) {
+  constructor(options: RemotePoolOptions = {}) {
     this.#options = options
   }
 

@@ -15,7 +15,7 @@ import { type FarEnd, ScriptedShell } from './scripted-shell.js'
 export interface TargetBed extends Bed {
   readonly memory: BufferMemory
   readonly shell: ScriptedShell
-  readonly options: RemotePoolCreateOptions
+  readonly options: RemotePoolCreateOptions & { readonly fabric: Fabric }
   create(set?: string, options?: Partial<RemotePoolCreateOptions>): Promise<RemotePool>
   open(set?: string, options?: Partial<RemotePoolCreateOptions>): Promise<RemotePool>
   /** SIGSTOP: the daemon neither hears nor speaks, and its lanes stand still. */
