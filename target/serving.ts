@@ -1,4 +1,4 @@
-import { type PoolAttributes, RpmemError } from '../core/index.js'
+import { hasCode, type PoolAttributes, RpmemError } from '../core/index.js'
 import type { ListenOptions, PersistMethod, ProviderName, Service } from '../fabric-native/index.js'
 import { choosePersistMethod } from './persist-policy.js'
 import type { StoredPool, TargetNode } from './target-node.js'
@@ -59,7 +59,7 @@ export class Serving {
       : await node.store.open(request.poolSet, request.size)
     try {
       const method = choosePersistMethod(node.apmEnabled, pool.memory.method)
-      const service = await node.fabric.listen(await listenOptions(node, request, admission, pool, method))
+      const service = await listen(node, await listenOptions(node, request, admission, pool, method))
       const serving = new Serving(node, created, pool, service, method)
       serving.#announce(request)
       return serving
@@ -148,6 +148,21 @@ async function listenOptions(
     dialect: admission.dialect,
     ...(admission.dialect === 'rpmem' ? { tokens: admission.tokens(lanes) } : { peerAddress: admission.peerAddress }),
     ...(node.threads > 0 ? { threads: node.threads } : {}),
+  }
+}
+
+const EADDRNOTAVAIL = 99
+
+async function listen(node: TargetNode, options: ListenOptions): Promise<Service> {
+  try {
+    return await node.fabric.listen(options)
+  } catch (error) {
+    if (!hasCode(error, 'ERR_FABRIC') || error.facts.fiErrno !== EADDRNOTAVAIL) throw error
+    const { address } = options
+    throw RpmemError.wrap('ERR_PORT_UNREACHABLE', `the target has no address ${address} to listen on`, error, {
+      facts: { address, ...error.facts },
+      hint: 'SSH reached the target by this address through translation or forwarding; the lanes need a direct one.',
+    })
   }
 }
 
