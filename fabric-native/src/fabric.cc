@@ -3,6 +3,7 @@
 #include "arguments.h"
 #include "background.h"
 #include "lanes-face.h"
+#include "libfabric.h"
 #include "service-face.h"
 
 namespace rpmem {
@@ -130,6 +131,7 @@ Napi::Value Listen(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void InitFabric(Napi::Env env, Napi::Object exports) {
+  LibFabric::KeepSignals();
   exports.Set("probeProvider", Napi::Function::New<ProbeProvider>(env, "probeProvider"));
   exports.Set("connectLanes", Napi::Function::New<Connect>(env, "connectLanes"));
   exports.Set("listenForLanes", Napi::Function::New<Listen>(env, "listenForLanes"));

@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 
+#include <cstdlib>
 #include <mutex>
 
 namespace rpmem {
@@ -25,6 +26,14 @@ std::string LastError() {
 }
 
 }  // namespace
+
+void LibFabric::KeepSignals() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    setenv("HFI_NO_BACKTRACE", "1", 0);
+    setenv("IPATH_NO_BACKTRACE", "1", 0);
+  });
+}
 
 const LibFabric* LibFabric::Load(std::string& reason) {
   static std::mutex mutex;

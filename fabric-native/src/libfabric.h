@@ -16,6 +16,11 @@ struct LibFabric {
   decltype(&fi_strerror) strerror;
   decltype(&fi_version) version;
 
+  // The PSM libraries, which libfabric of Debian links, take SIGINT, SIGTERM, SIGBUS and others away from the process as
+  // they are loaded, and exit(1) on them. These variables forbid it. To be called while no other thread reads the
+  // environment: as the addon is loaded.
+  static void KeepSignals();
+
   // Takes some 200 ms the first time (constructors of the PSM libraries). Null, with the reason, if it cannot be opened;
   // it is tried again at the next call. Never unloaded: its threads and exit handlers outlive any user.
   static const LibFabric* Load(std::string& reason);
