@@ -1,7 +1,9 @@
 import { Command, CommanderError } from 'commander'
 import { hasCode } from '../core/index.js'
+import type { CreateFlags } from './create-command.js'
 import { errorJson, errorText } from './error-text.js'
 import type { Io } from './io.js'
+import type { RmFlags } from './rm-command.js'
 import { packageVersion } from './version.js'
 
 /** Exit codes of every command. */
@@ -38,8 +40,11 @@ function commands(io: Io, exit: (code: number) => void): Command {
       'after',
       examples('rpmem demo', 'rpmem create counter.set --signature COUNTER', 'rpmem info counter.set'),
     )
+  addDemo(program, io, exit)
+  addCreate(program, io)
   addInfo(program, io, exit)
   addPoolSet(program, io, exit)
+  addRm(program, io, exit)
   addExplain(program, io)
   return program
 }
@@ -48,6 +53,56 @@ const verdict = (good: boolean): number => (good ? exitCodes.ok : exitCodes.fail
 
 interface Json {
   readonly json?: boolean
+}
+
+function addDemo(program: Command, io: Io, exit: (code: number) => void): void {
+  program
+    .command('demo [FILE]')
+    .description('mirror the records of a file to two targets on this machine, kill one, compare')
+    .option('--dir <DIRECTORY>', 'where to put the pool; default: a temporary directory on a disk')
+    .addHelpText('after', examples('rpmem demo', 'rpmem demo /var/log/dpkg.log', 'rpmem demo --dir /dev/shm'))
+    .action(async (file: string | undefined, { dir }: { dir?: string }) => {
+      const { demonstrate } = await import('./demo-command.js')
+      exit(verdict(await demonstrate({ file: file ?? '/var/lib/dpkg/status', directory: dir }, io)))
+    })
+}
+
+const gathered = (value: string, before: readonly string[] = []): readonly string[] => [...before, value]
+
+/** What decides how targets are reached; the user's ssh configuration holds for the rest. */
+const withTargetOptions = (command: Command): Command =>
+  command
+    .option('-i, --identity <FILE>', 'private key instead of those of the ssh configuration; repeatable', gathered)
+    .option('--known-hosts <FILE>', 'host keys instead of those of the ssh configuration; repeatable', gathered)
+    .option('--ssh-config <FILE>', 'instead of ~/.ssh/config')
+
+function addCreate(program: Command, io: Io): void {
+  withTargetOptions(program.command('create <SET>'))
+    .description('create the pool with all its replicas, local and remote, or nothing')
+    .option('--signature <TEXT>', 'up to eight characters for the headers; default RPMEM')
+    .option('--major <NUMBER>', 'version of the format of your data; default 1')
+    .option('--mode <OCTAL>', 'mode of new part files; default 0600')
+    .option('--transport <PROVIDER>', 'verbs, tcp or sockets: fail rather than take another')
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      examples('rpmem create counter.set --signature COUNTER', 'rpmem create a.set --transport verbs'),
+    )
+    .action(async (file: string, flags: CreateFlags) =>
+      (await import('./create-command.js')).createPool(file, flags, io),
+    )
+}
+
+function addRm(program: Command, io: Io, exit: (code: number) => void): void {
+  withTargetOptions(program.command('rm <SET>'))
+    .description('remove the parts of the pool, here and on its targets')
+    .option('-f, --force', 'what is not there is no failure')
+    .option('--pool-set', 'remove the pool set files too')
+    .option('--json', 'print JSON')
+    .addHelpText('after', examples('rpmem rm counter.set', 'rpmem rm counter.set --force --pool-set'))
+    .action(async (file: string, flags: RmFlags) =>
+      exit(verdict(await (await import('./rm-command.js')).removePool(file, flags, io))),
+    )
 }
 
 function addInfo(program: Command, io: Io, exit: (code: number) => void): void {

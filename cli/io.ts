@@ -1,3 +1,5 @@
+import { RpmemError } from '../core/index.js'
+
 /** Everything a command may know of the world around it, so that a test can be that world. */
 export interface Io {
   /** What was asked for. */
@@ -15,11 +17,14 @@ export interface Io {
   readonly signal: AbortSignal
 }
 
+const interrupted = (name: string): RpmemError =>
+  new RpmemError('ERR_ABORTED', `interrupted by ${name}`, { hint: 'What was begun was undone.' })
+
 /** The process as a world. A second signal ends it at once, as people expect. */
 export function processIo(): Io {
   const { stdout, stderr, env } = process
   const abort = new AbortController()
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => abort.abort(name))
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => abort.abort(interrupted(name)))
   // A reader such as head may close the pipe early.
   stdout.on('error', () => {})
   return {

@@ -1,0 +1,63 @@
+import { unlink } from 'node:fs/promises'
+import { describe, hasCode } from '../core/index.js'
+import { RemotePool } from '../initiator/index.js'
+import { removeReplicaParts } from '../pool/index.js'
+import { loadPoolSet, localReplicas, type PartSpec, remoteReplicas } from '../poolset/index.js'
+import type { Io } from './io.js'
+import { paintFor } from './paint.js'
+import { sshOptions, type TargetFlags } from './target-options.js'
+
+export interface RmFlags extends TargetFlags {
+  /** A part that is not there is no failure, here and on the targets. */
+  readonly force?: boolean
+  /** Remove the pool set files too. */
+  readonly poolSet?: boolean
+  readonly json?: boolean
+}
+
+interface Removal {
+  readonly what: string
+  readonly remove: () => Promise<void>
+}
+
+/**
+ * `rpmem rm SET`: the remote replicas, then the local parts. Each is tried and each outcome is told; the pool set file goes
+ * last and only if nothing failed. Resolves with whether all went well.
+ */
+export async function removePool(file: string, flags: RmFlags, io: Io): Promise<boolean> {
+  const removals = await plannedRemovals(file, flags, io)
+  let good = true
+  for (const removal of removals) good = (await carryOut(removal, flags, io)) && good
+  if (!good || !flags.poolSet) return good
+  return carryOut({ what: file, remove: () => unlink(file) }, flags, io)
+}
+
+async function plannedRemovals(file: string, flags: RmFlags, io: Io): Promise<Removal[]> {
+  const set = await loadPoolSet(file)
+  const { force = false, poolSet: removePoolSet = false } = flags
+  const options = { force, removePoolSet, ssh: sshOptions(flags), signal: io.signal }
+  const remote = remoteReplicas(set).map(({ node, set: name }) => ({
+    what: `${name} on ${node}`,
+    remove: () => RemotePool.remove(node, name, options),
+  }))
+  const local = localReplicas(set)
+    .flatMap(({ parts }) => parts.flatMap(pathsOf))
+    .map(path => ({ what: path, remove: () => removeReplicaParts({ paths: [path] }) }))
+  return [...remote, ...local]
+}
+
+const pathsOf = ({ kind, path, files }: PartSpec): string[] =>
+  kind === 'directory' ? files.filter(({ exists }) => exists).map(file => file.path) : [path]
+
+async function carryOut({ what, remove }: Removal, { json = false, force }: RmFlags, io: Io): Promise<boolean> {
+  const error: unknown = await remove().then(
+    () => undefined,
+    reason => reason,
+  )
+  const absent = force === true && hasCode(error, 'ERR_PART_MISSING')
+  const failure = error === undefined || absent ? undefined : describe(error).join(': ')
+  if (json) io.out(`${JSON.stringify({ what, removed: error === undefined, failure })}\n`)
+  else if (failure !== undefined) io.err(`${paintFor(io).bad('not removed')} ${what}: ${failure}\n`)
+  else io.out(`${absent ? 'not there' : 'removed'} ${what}\n`)
+  return failure === undefined
+}
