@@ -151,17 +151,18 @@ async function listenOptions(
   }
 }
 
-const EADDRNOTAVAIL = 99
+/** The calls that fail for an address that is not this node's, each provider in its own way and with its own errno. */
+const listeningCalls = ['fi_passive_ep', 'fi_listen']
 
 async function listen(node: TargetNode, options: ListenOptions): Promise<Service> {
   try {
     return await node.fabric.listen(options)
   } catch (error) {
-    if (!hasCode(error, 'ERR_FABRIC') || error.facts.fiErrno !== EADDRNOTAVAIL) throw error
+    if (!hasCode(error, 'ERR_FABRIC') || !listeningCalls.includes(String(error.facts.call))) throw error
     const { address } = options
-    throw RpmemError.wrap('ERR_PORT_UNREACHABLE', `the target has no address ${address} to listen on`, error, {
+    throw RpmemError.wrap('ERR_PORT_UNREACHABLE', `the target cannot listen on its address ${address}`, error, {
       facts: { address, ...error.facts },
-      hint: 'SSH reached the target by this address through translation or forwarding; the lanes need a direct one.',
+      hint: 'If SSH goes through address translation or forwarding: the lanes need an address that the target has itself.',
     })
   }
 }
