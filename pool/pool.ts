@@ -178,26 +178,28 @@ export class Pool extends EventEmitter<PoolEvents> {
    */
   async memcpyPersist(offset: number, source: Uint8Array, options: CopyPersistOptions = {}): Promise<Receipt> {
     const at = this.#at(offset, source.length)
-    this.#memory.copyIn(at, source, this.#storeMode(options))
+    this.#store(mode => this.#memory.copyIn(at, source, mode), options)
     return this.#after(at, source.length, options)
   }
 
   memcpyPersistSync(offset: number, source: Uint8Array, options: CopyPersistOptions = noOptions): Receipt {
     const at = this.#at(offset, source.length)
-    this.#memory.copyIn(at, source, this.#storeMode(options))
+    this.#store(mode => this.#memory.copyIn(at, source, mode), options)
     return this.#afterSync(at, source.length, options)
   }
 
   /** Moves bytes inside the pool, overlap allowed, and makes the destination durable. Source: pmemobj_memmove. */
   async memmovePersist(to: number, from: number, length: number, options: CopyPersistOptions = {}): Promise<Receipt> {
     const at = this.#at(to, length)
-    this.#memory.move(at, this.#at(from, length), length, this.#storeMode(options))
+    const source = this.#at(from, length)
+    this.#store(mode => this.#memory.move(at, source, length, mode), options)
     return this.#after(at, length, options)
   }
 
   memmovePersistSync(to: number, from: number, length: number, options: CopyPersistOptions = noOptions): Receipt {
     const at = this.#at(to, length)
-    this.#memory.move(at, this.#at(from, length), length, this.#storeMode(options))
+    const source = this.#at(from, length)
+    this.#store(mode => this.#memory.move(at, source, length, mode), options)
     return this.#afterSync(at, length, options)
   }
 
@@ -209,13 +211,15 @@ export class Pool extends EventEmitter<PoolEvents> {
     options: CopyPersistOptions = {},
   ): Promise<Receipt> {
     const at = this.#at(offset, length)
-    this.#memory.fill(at, toByte(byte), length, this.#storeMode(options))
+    const value = toByte(byte)
+    this.#store(mode => this.#memory.fill(at, value, length, mode), options)
     return this.#after(at, length, options)
   }
 
   memsetPersistSync(offset: number, byte: number, length: number, options: CopyPersistOptions = noOptions): Receipt {
     const at = this.#at(offset, length)
-    this.#memory.fill(at, toByte(byte), length, this.#storeMode(options))
+    const value = toByte(byte)
+    this.#store(mode => this.#memory.fill(at, value, length, mode), options)
     return this.#afterSync(at, length, options)
   }
 
@@ -256,9 +260,13 @@ export class Pool extends EventEmitter<PoolEvents> {
   }
 
   /** The master stores without a flush where the flush can run beside the work of the targets. */
-  #storeMode(options: CopyPersistOptions): CopyOptions {
-    if (options.noFlush || !this.#storesDurably) return unflushed
-    return options.noDrain ? undrained : noOptions
+  #store(work: (mode: CopyOptions) => void, options: CopyPersistOptions): void {
+    const durable = options.noDrain ? undrained : noOptions
+    try {
+      work(options.noFlush || !this.#storesDurably ? unflushed : durable)
+    } catch (error) {
+      throw this.#fanOut.refused(error)
+    }
   }
 
   /** Cache flushes are best done while storing; msync is better left until the targets have their work. */

@@ -1,10 +1,11 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, truncateSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { MiB, pageSize, RpmemError } from '../../core/index.js'
 import { Pool, type ReplicaLoss } from '../../pool/index.js'
-import { scratch, writeSet } from './scratch.js'
+import { mapAs, scratch, writeSet } from './scratch.js'
 import { connectorTo, ScriptedTarget } from './scripted-target.js'
 
+const methods = ['volatile', 'msync', 'dax'] as const
 const text = (value: string) => new Uint8Array(Buffer.from(value))
 const lost = () => new RpmemError('ERR_TARGET_LOST', 'the connection broke')
 
@@ -61,32 +62,36 @@ t.test('targets get the pool size, their attributes and a place in the ring', as
   await (await Pool.open(set, { connectRemote })).close()
 })
 
-t.test('every replica gets what was persisted, at pool offsets', async t => {
-  const { directory, one, two, pool } = await mirrored(t)
-  pool.view(0, 100).set(text('hello'), 10)
-  t.equal(pool.persistSync(10, 5).replicas.length, 4)
-  t.equal(one.calls.at(-1), `persist ${pageSize + 10} 5`)
-  await pool.memcpyPersist(50, text('world'), { lane: 3 })
-  t.equal(two.calls.at(-1), `persist ${pageSize + 50} 5 lane 3`)
-  await pool.deepPersist(10, 5)
-  t.equal(two.calls.at(-1), `deep persist ${pageSize + 10} 5`)
-  pool.memcpyPersistSync(60, text('kept back'), { noFlush: true })
-  t.equal(two.calls.at(-1), `deep persist ${pageSize + 10} 5`, 'nothing is sent before the flush')
-  pool.flush(60, 9)
-  pool.drainSync()
-  await pool.memcpyPersist(70, text('queued'), { noDrain: true })
-  await pool.drain()
-  t.strictSame(one.calls.slice(-4), [`flush ${pageSize + 60} 9`, 'drain', `flush ${pageSize + 70} 6`, 'drain'])
-  const expected = new Uint8Array(pool.size)
-  pool.read(0, expected)
-  t.ok(Buffer.from(one.bytes).subarray(pageSize).equals(expected))
-  t.ok(Buffer.from(two.bytes).subarray(pageSize).equals(expected))
-  t.ok(readFileSync(`${directory}/b`).subarray(pageSize).equals(expected))
-  t.ok(
-    one.bytes.subarray(0, pageSize).every(byte => byte === 0),
-    'the header page is never sent',
-  )
-})
+for (const method of methods) {
+  t.test(`every replica gets what was persisted, at pool offsets: ${method}`, async t => {
+    mapAs(t, method)
+    const { directory, one, two, pool } = await mirrored(t)
+    pool.view(0, 100).set(text('hello'), 10)
+    t.equal(pool.persistSync(10, 5).replicas.length, 4)
+    t.equal(one.calls.at(-1), `persist ${pageSize + 10} 5`)
+    await pool.memcpyPersist(50, text('world'), { lane: 3 })
+    t.equal(two.calls.at(-1), `persist ${pageSize + 50} 5 lane 3`)
+    await pool.deepPersist(10, 5)
+    t.equal(two.calls.at(-1), `deep persist ${pageSize + 10} 5`)
+    pool.memcpyPersistSync(60, text('kept back'), { noFlush: true })
+    t.equal(two.calls.at(-1), `deep persist ${pageSize + 10} 5`, 'nothing is sent before the flush')
+    pool.flush(60, 9)
+    pool.drainSync()
+    await pool.memcpyPersist(70, text('queued'), { noDrain: true })
+    await pool.drain()
+    t.strictSame(one.calls.slice(-4), [`flush ${pageSize + 60} 9`, 'drain', `flush ${pageSize + 70} 6`, 'drain'])
+    const expected = new Uint8Array(pool.size)
+    pool.read(0, expected)
+    t.ok(Buffer.from(one.bytes).subarray(pageSize).equals(expected))
+    t.ok(Buffer.from(two.bytes).subarray(pageSize).equals(expected))
+    t.ok(readFileSync(`${directory}/b`).subarray(pageSize).equals(expected))
+    t.ok(
+      one.bytes.subarray(0, pageSize).every(byte => byte === 0),
+      'the header page is never sent',
+    )
+    t.equal(pool.replicas[0]?.method, method)
+  })
+}
 
 t.test('all targets have their work before any is awaited', async t => {
   const { one, two, pool } = await mirrored(t)
@@ -210,3 +215,30 @@ t.test('if one target refuses, nothing of the pool is left anywhere', async t =>
   t.equal(good.calls.at(-1), 'close', 'an opened replica is only closed')
   t.ok(existsSync(`${directory}/a`))
 })
+
+for (const method of methods) {
+  t.test(`a master that lost pages spoils no other replica: ${method}`, async t => {
+    mapAs(t, method)
+    const { directory, one, two, pool, losses } = await mirrored(t)
+    pool.memsetPersistSync(MiB, 7, 3 * pageSize)
+    const calls = one.calls.length
+    truncateSync(`${directory}/a`, pageSize)
+    pool.view(MiB + 8, 8).fill(1)
+    const refused = { code: 'ERR_PERSIST', durability: 'none', causes: [{ replica: 'master' }] }
+    t.throws(() => pool.persistSync(MiB, 3 * pageSize), refused)
+    await t.rejects(pool.persist(MiB, 3 * pageSize), refused)
+    await t.rejects(pool.memcpyPersist(MiB, text('more')), refused)
+    t.throws(() => pool.memmovePersistSync(MiB, 0, 8), refused)
+    t.throws(() => pool.memsetPersistSync(MiB, 0, 8), refused)
+    t.throws(() => pool.flush(MiB, 8), { code: 'ERR_PERSIST', causes: [{ replica: 'master' }] })
+    t.equal(one.calls.length, calls, 'the targets were not asked')
+    const whole = Buffer.alloc(3 * pageSize, 7)
+    t.ok(whole.equals(two.bytes.subarray(MiB + pageSize, MiB + 4 * pageSize)))
+    await pool.close()
+    t.ok(whole.equals(readFileSync(`${directory}/b`).subarray(MiB + pageSize, MiB + 4 * pageSize)))
+    t.strictSame(
+      losses.map(({ replica }) => replica),
+      ['master'],
+    )
+  })
+}

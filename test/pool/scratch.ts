@@ -16,3 +16,18 @@ export function writeSet(directory: string, name: string, ...lines: string[]): s
   writeFileSync(path, ['PMEMPOOLSET', ...lines, ''].join('\n'))
   return path
 }
+
+/** How each method of durability is had on tmpfs: libpmem2 is told what to take the storage for. */
+const granularities = { volatile: undefined, msync: 'page', dax: 'cache_line' } as const
+
+/** What this test maps is made durable by this method. */
+export function mapAs(t: Test, method: keyof typeof granularities): void {
+  const before = process.env.PMEM2_FORCE_GRANULARITY
+  set(granularities[method])
+  t.teardown(() => set(before))
+}
+
+function set(granularity: string | undefined): void {
+  if (granularity === undefined) delete process.env.PMEM2_FORCE_GRANULARITY
+  else process.env.PMEM2_FORCE_GRANULARITY = granularity
+}
