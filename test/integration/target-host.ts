@@ -1,0 +1,136 @@
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Test } from 'tap'
+import { type Environment, readEnvironment } from '../../initiator/index.js'
+import { type OpenSshServer, startOpenSshServer } from '../fixture/open-ssh-server.js'
+import { processIsThere } from './process-end.js'
+
+const rpmemd = fileURLToPath(new URL('../../cli/rpmemd.js', import.meta.url))
+
+/** How an initiator reaches the host; also fit for the command line of a child. */
+export interface HostOptions {
+  readonly command: string
+  readonly environment: Environment
+  readonly ssh: {
+    readonly home: string
+    readonly configFile: string
+    readonly knownHostsFiles: readonly string[]
+    readonly identityFiles: readonly string[]
+    readonly agentSocket: string
+  }
+}
+
+/**
+ * A machine behind a real sshd that has our rpmemd installed. It stands for several targets: each is a folder `name` with
+ * `x.set` and the parts, and the name of its pool set is `name/x.set`.
+ */
+export class TargetHost {
+  readonly server: OpenSshServer
+  readonly folder: string
+  /** The poolset-dir. */
+  readonly poolSets: string
+  readonly options: HostOptions
+  readonly #pids: string
+
+  private constructor(server: OpenSshServer, wrapper: readonly string[]) {
+    this.server = server
+    this.folder = server.folder
+    this.poolSets = join(server.folder, 'poolsets')
+    this.#pids = join(server.folder, 'pids')
+    mkdirSync(this.poolSets)
+    mkdirSync(this.#pids)
+    const command = this.script('rpmemd', wrapper)
+    this.options = {
+      command,
+      environment: readEnvironment({}),
+      ssh: {
+        home: this.folder,
+        configFile: join(this.folder, 'no_config'),
+        knownHostsFiles: [server.knownHostsFile],
+        identityFiles: [server.identityFile],
+        agentSocket: 'none',
+      },
+    }
+  }
+
+  /** `wrapper`: lines of the shell script that starts the daemon, before it does. */
+  static async start(t: Test, wrapper: readonly string[] = []): Promise<TargetHost> {
+    const host = new TargetHost(await startOpenSshServer(t), wrapper)
+    t.teardown(() => host.killDaemons())
+    return host
+  }
+
+  get address(): string {
+    return this.server.address
+  }
+
+  /** A program of the host that does `lines` and then becomes rpmemd with `options`. The daemon keeps its number. */
+  script(name: string, lines: readonly string[] = [], options: readonly string[] = []): string {
+    const path = join(this.folder, name)
+    const daemon = [
+      `exec '${process.execPath}' '${rpmemd}' '--poolset-dir=${this.poolSets}'`,
+      `'--log-file=${this.folder}/log' --log-level=info`,
+      ...options,
+      '"$@"',
+    ].join(' ')
+    const text = ['#!/bin/sh', ...lines, `echo > '${this.#pids}/'$$`, daemon, ''].join('\n')
+    writeFileSync(path, text)
+    chmodSync(path, 0o755)
+    return path
+  }
+
+  /** Writes the pool set of a target and gives the REPLICA line that leads there. Part names are completed by its folder. */
+  replica(target: string, parts: readonly (readonly [size: string, name: string])[], ...options: string[]): string {
+    mkdirSync(join(this.poolSets, target), { recursive: true })
+    const lines = parts.map(([size, name]) => `${size} ${this.part(target, name)}`)
+    writeFileSync(join(this.poolSets, target, 'x.set'), ['PMEMPOOLSET', ...options, ...lines, ''].join('\n'))
+    return `REPLICA ${this.address} ${target}/x.set`
+  }
+
+  part(target: string, name: string): string {
+    return join(this.poolSets, target, name)
+  }
+
+  content(target: string, name: string): Buffer {
+    return readFileSync(this.part(target, name))
+  }
+
+  /** What lies beside the pool set of a target. */
+  parts(target: string): string[] {
+    return readdirSync(join(this.poolSets, target)).filter(name => name !== 'x.set')
+  }
+
+  /** Process numbers of the daemons that run now. */
+  daemons(): number[] {
+    return this.allDaemons().filter(processIsThere)
+  }
+
+  /** Of all that were ever started. */
+  allDaemons(): number[] {
+    return readdirSync(this.#pids).map(Number)
+  }
+
+  log(): string {
+    const path = join(this.folder, 'log')
+    return existsSync(path) ? readFileSync(path, 'utf8') : ''
+  }
+
+  killDaemons(): void {
+    for (const pid of this.daemons()) {
+      try {
+        process.kill(pid, 'SIGKILL')
+      } catch {
+        // It ended by itself meanwhile.
+      }
+    }
+  }
+}
+
+/** A local pool set in a folder of its own. */
+export function localSet(folder: string, ...lines: readonly string[]): string {
+  const path = join(folder, 'local', 'pool.set')
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, ['PMEMPOOLSET', ...lines, ''].join('\n'))
+  return path
+}
