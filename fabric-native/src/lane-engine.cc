@@ -12,6 +12,8 @@ namespace {
 
 // How long a synchronous call, or the thread with work under way, polls before it sleeps in the kernel.
 constexpr uint64_t kSpinNs = 200'000;
+// The sockets provider has threads of its own, which polling would keep from their work.
+constexpr uint64_t kSocketsSpinNs = 0;
 // How long the thread polls for more work before it goes to sleep: the time a JavaScript thread needs for its next call.
 constexpr uint64_t kLingerNs = 50'000;
 constexpr auto kIdleCheck = std::chrono::milliseconds(200);
@@ -44,6 +46,7 @@ class LaneEngine::Wheel {
 LaneEngine::~LaneEngine() { Close(); }
 
 void LaneEngine::Start(std::function<void()> on_done, std::function<void()> on_down) {
+  spin_ns_ = terms_.provider == ProviderName::kSockets ? kSocketsSpinNs : kSpinNs;
   on_done_ = std::move(on_done);
   on_down_ = std::move(on_down);
   thread_ = std::thread([this] { Run(); });
@@ -199,7 +202,7 @@ void LaneEngine::RunActive() {
     if (idle_rounds % 32 != 0) continue;
     uint64_t now = NowNs();
     CheckDeadlines(now);
-    if (now - active > kSpinNs) Sleep(true);
+    if (now - active >= spin_ns_) Sleep(true);
   }
   wheel_.unlock();
 }
@@ -220,7 +223,7 @@ void LaneEngine::DriveUntil(Operation& operation) {
     uint64_t now = NowNs();
     if (idle_rounds == 32) idle_since = now;
     CheckDeadlines(now);
-    if (now - idle_since > kSpinNs && !operation.finished()) Sleep(false);
+    if (now - idle_since >= spin_ns_ && !operation.finished()) Sleep(false);
   }
 }
 
@@ -274,7 +277,8 @@ int LaneEngine::Handle(const fi_cq_msg_entry* entries, ssize_t count) {
     return 0;
   }
   if (count < 0) {
-    if (count != -FI_EINTR) FailCall("fi_cq_read", static_cast<int>(-count));
+    // Of a sleep: a signal of the system, or ours (the sockets provider says it this way).
+    if (count != -FI_EINTR && count != -FI_ECANCELED) FailCall("fi_cq_read", static_cast<int>(-count));
     return 0;
   }
   for (ssize_t n = 0; n < count && !down(); ++n) {

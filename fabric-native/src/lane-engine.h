@@ -105,6 +105,7 @@ class LaneEngine {
   std::mutex wheel_;
   std::atomic<int> wheel_seekers_{0};
   std::atomic<bool> asleep_on_queue_{false};
+  uint64_t spin_ns_ = 0;
   uint64_t next_deadline_ns_ = UINT64_MAX;
 
   std::mutex inbox_mutex_;

@@ -95,11 +95,13 @@ bool Service::Open(FabricError& error) {
 
 bool Service::OpenQueues(FabricError& error) {
   uint32_t threads = terms_.threads > 0 ? std::min(terms_.threads, terms_.lanes) : DefaultThreads(terms_.lanes);
+  // The sockets provider has threads of its own, which polling would keep from their work.
+  uint64_t spin_ns = terms_.provider == ProviderName::kSockets ? 0 : terms_.spin_ns;
   size_t lanes_per_thread = (terms_.lanes + threads - 1) / threads;
   for (uint32_t thread = 0; thread < threads; ++thread) {
     Owned<fid_cq> queue = adapter_->OpenQueue(lanes_per_thread * 3 * Window(terms_.dialect), error);
     if (!queue) return false;
-    threads_.push_back(std::make_unique<ServiceThread>(std::move(queue), terms_.spin_ns));
+    threads_.push_back(std::make_unique<ServiceThread>(std::move(queue), spin_ns));
   }
   return true;
 }
