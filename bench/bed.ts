@@ -1,0 +1,62 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { LoopbackNodes } from '../cli/loopback-node.js'
+import { NativeMemory, type ProviderName } from '../fabric-native/index.js'
+import { Pool, RemotePool } from '../initiator/index.js'
+
+const nodes = ['a', 'b'] as const
+
+/** Two target nodes on loopback, each a real rpmemd in a process of its own, over memory of /dev/shm where there is one. */
+export class Bed {
+  readonly #directory: string
+  readonly #loopback: LoopbackNodes
+  #sets = 0
+
+  private constructor(directory: string, loopback: LoopbackNodes) {
+    this.#directory = directory
+    this.#loopback = loopback
+  }
+
+  static async start(): Promise<Bed> {
+    const directory = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'rpmem-bench-'))
+    return new Bed(directory, await LoopbackNodes.start(directory, nodes))
+  }
+
+  /** A pool without headers on node a, mirrored from anonymous memory over that provider. */
+  async remotePool(provider: ProviderName, size: number, lanes: number): Promise<RemotePool> {
+    const memory = NativeMemory.anonymous(size)
+    const set = this.#makeSet('a', size)
+    return RemotePool.create(this.#loopback.address('a'), set, memory, {
+      ...{ lanes, ssh: this.#ssh },
+      transport: { require: provider, sockets: provider === 'sockets' },
+    })
+  }
+
+  /** A local pool on /dev/shm with that many remote replicas. */
+  async pool(size: number, replicas: number): Promise<Pool> {
+    const name = `local-${this.#sets++}`
+    const remote = nodes.slice(0, replicas).map(node => {
+      return `REPLICA ${this.#loopback.address(node)} ${this.#makeSet(node, size, '')}\n`
+    })
+    const file = join(this.#directory, `${name}.set`)
+    writeFileSync(file, `PMEMPOOLSET\n${size} ${join(this.#directory, `${name}.part`)}\n${remote.join('')}`)
+    return Pool.create(file, { signature: 'BENCH', remote: { ssh: this.#ssh } })
+  }
+
+  async close(): Promise<void> {
+    await this.#loopback.close()
+    rmSync(this.#directory, { recursive: true, force: true })
+  }
+
+  get #ssh() {
+    return { identityFile: this.#loopback.identityFile, knownHostsFile: this.#loopback.knownHostsFile }
+  }
+
+  #makeSet(node: string, size: number, option = 'OPTION NOHDRS\n'): string {
+    const name = `bench-${this.#sets++}.set`
+    const directory = this.#loopback.poolSetDir(node)
+    writeFileSync(join(directory, name), `PMEMPOOLSET\n${option}${size} ${join(directory, `${name}.part`)}\n`)
+    return name
+  }
+}

@@ -1,0 +1,19 @@
+import { readOptions, usage } from './options.js'
+import { benchPersist } from './persist.js'
+import { checkReach, persistReach } from './reach.js'
+import { Report } from './row.js'
+
+const benches = {
+  persist: { run: benchPersist, reach: persistReach },
+} as const
+
+const asked = readOptions(process.argv.slice(2))
+const bench = asked && Object.hasOwn(benches, asked.name) ? benches[asked.name as keyof typeof benches] : undefined
+if (asked && bench) {
+  const report = new Report(asked.options.json)
+  await bench.run(report, asked.options)
+  if (asked.options.check) process.exitCode = checkReach(bench.reach, report.rows) ? 0 : 1
+} else {
+  console.error(usage)
+  process.exitCode = 2
+}

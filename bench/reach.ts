@@ -1,0 +1,77 @@
+import { KiB, MiB } from '../core/index.js'
+import type { Row } from './row.js'
+
+/** A claim about the rows of one run: how far we want to be, and whether we are. */
+export interface Reach {
+  readonly name: string
+  /** Undefined where the rows that the claim is about were not measured. */
+  judge(rows: readonly Row[]): { readonly seen: number; readonly limit: number; readonly pass: boolean } | undefined
+}
+
+type Match = Partial<Pick<Row, 'bench' | 'provider' | 'mode' | 'bytes' | 'lanes' | 'inflight'>>
+
+const find = (rows: readonly Row[], match: Match): Row | undefined =>
+  rows.find(row => Object.entries(match).every(([key, value]) => row[key as keyof Row] === value))
+
+const overFloor = (mode: string, bytes: number, limit: number): Reach => ({
+  name: `${mode} of ${bytes} B over tcp: median at most ${limit} × the floor`,
+  judge(rows) {
+    const row = find(rows, { provider: 'tcp', mode, bytes })
+    return row && { seen: row.p50Us / row.floorUs, limit, pass: row.p50Us <= limit * row.floorUs }
+  },
+})
+
+const atMost = (name: string, match: Match, limit: number, figure: (row: Row) => number): Reach => ({
+  name,
+  judge(rows) {
+    const row = find(rows, match)
+    return row && { seen: figure(row), limit, pass: figure(row) <= limit }
+  },
+})
+
+/** librpmem's APM over sockets needed this for 1 MiB on a machine of two cores, loopback, target on tmpfs. */
+const librpmemApmMebibyteUs = 178
+
+export const persistReach: readonly Reach[] = [
+  overFloor('persistSync', 64, 1.5),
+  overFloor('persistSync', 4 * KiB, 1.5),
+  overFloor('persistSync', 64 * KiB, 1.4),
+  atMost(
+    `persistSync of 1 MiB over tcp: median at most ${librpmemApmMebibyteUs} µs`,
+    { provider: 'tcp', mode: 'persistSync', bytes: MiB },
+    librpmemApmMebibyteUs,
+    row => row.p50Us,
+  ),
+  atMost(
+    'flush × 16 + drain over tcp: at most 1.5 µs a flush',
+    { provider: 'tcp', mode: 'flush × 16 + drain' },
+    1.5,
+    row => row.p50Us / 16,
+  ),
+  {
+    name: 'persist with 64 in flight, 64 B, over tcp: at least 250,000 op/s',
+    judge(rows) {
+      const row = find(rows, { provider: 'tcp', mode: 'persist', bytes: 64, inflight: 64, lanes: 1 })
+      return row && { seen: row.opsPerSecond, limit: 250_000, pass: row.opsPerSecond >= 250_000 }
+    },
+  },
+  {
+    name: 'two remote replicas at most 2 × one',
+    judge(rows) {
+      const one = find(rows, { mode: 'pool, 1 replica' })
+      const two = find(rows, { mode: 'pool, 2 replicas' })
+      return one && two && { seen: two.p50Us / one.p50Us, limit: 2, pass: two.p50Us <= 2 * one.p50Us }
+    },
+  },
+  atMost('create over SSH: at most 400 ms', { mode: 'create' }, 400, row => row.p50Us / 1000),
+]
+
+/** Prints a line for each claim; true if all that could be judged hold and none is missing. */
+export function checkReach(reaches: readonly Reach[], rows: readonly Row[]): boolean {
+  const verdicts = reaches.map(reach => ({ reach, verdict: reach.judge(rows) }))
+  for (const { reach, verdict } of verdicts) {
+    const figures = verdict ? `${verdict.seen.toFixed(2)} (reach ${verdict.limit})` : 'not measured'
+    console.log(`${verdict?.pass ? 'PASS' : 'FAIL'}  ${reach.name}: ${figures}`)
+  }
+  return verdicts.every(({ verdict }) => verdict?.pass)
+}
