@@ -50,7 +50,9 @@ export class Bed {
   }
 
   get #ssh() {
-    return { identityFile: this.#loopback.identityFile, knownHostsFile: this.#loopback.knownHostsFile }
+    const { identityFile, knownHostsFile } = this.#loopback
+    const own = { configFile: '/dev/null', agentSocket: 'none', program: '' }
+    return { ...own, identityFiles: [identityFile], knownHostsFiles: [knownHostsFile] }
   }
 
   #makeSet(node: string, size: number, option = 'OPTION NOHDRS\n'): string {
