@@ -1,0 +1,65 @@
+import { execFile } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import t, { type Test } from 'tap'
+import { LoopbackNodes } from '../../cli/loopback-node.js'
+
+const run = promisify(execFile)
+const source = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url))
+const compiled = (name: string) => fileURLToPath(new URL(`../../examples/${name}.js`, import.meta.url))
+
+/** A home directory whose ssh configuration leads to the loopback nodes, and the environment of a program that lives there. */
+async function homeWithNodes(t: Test) {
+  const home = t.testdir({})
+  const nodes = await LoopbackNodes.start(home, ['node2'])
+  t.teardown(() => nodes.close())
+  mkdirSync(join(home, '.ssh'), { mode: 0o700 })
+  const lines = [
+    `Port ${nodes.port}`,
+    `IdentityFile ${nodes.identityFile}`,
+    `UserKnownHostsFile ${nodes.knownHostsFile}`,
+  ]
+  writeFileSync(join(home, '.ssh/config'), `Host 127.0.0.1\n${lines.map(line => `  ${line}\n`).join('')}`)
+  const env = { ...process.env, HOME: home, SSH_AUTH_SOCK: '', RPMEM_SSH: '', RPMEM_CMD: 'rpmemd' }
+  return { home, nodes, env }
+}
+
+t.test('the first program of the README is the example, word for word', async t => {
+  t.ok(readFileSync(source('README.md'), 'utf8').includes(readFileSync(source('examples/counter.ts'), 'utf8')))
+})
+
+t.test('counter counts its runs on both replicas', { timeout: 60_000 }, async t => {
+  const { home, nodes, env } = await homeWithNodes(t)
+  const set = join(home, 'counter.set')
+  writeFileSync(set, `PMEMPOOLSET\n8M ${home}/counter.part\nREPLICA node2@127.0.0.1 counter.set\n`)
+  const remotePart = join(nodes.poolSetDir('node2'), 'counter.part')
+  writeFileSync(join(nodes.poolSetDir('node2'), 'counter.set'), `PMEMPOOLSET\n8M ${remotePart}\n`)
+  for (const count of [1, 2]) {
+    const { stdout } = await run(process.execPath, [compiled('counter'), set], { env })
+    t.match(stdout, new RegExp(`^run ${count}, durable on master, node2@127\\.0\\.0\\.1`))
+  }
+  t.equal(readFileSync(remotePart)[4096], 2)
+})
+
+t.test('remote-pool writes to a target, reads it back and removes it', { timeout: 60_000 }, async t => {
+  const { nodes, env } = await homeWithNodes(t)
+  const part = join(nodes.poolSetDir('node2'), 'remote.part')
+  writeFileSync(join(nodes.poolSetDir('node2'), 'remote.set'), `PMEMPOOLSET\n8M ${part}\n`)
+  const { stdout } = await run(process.execPath, [compiled('remote-pool'), 'node2@127.0.0.1', 'remote.set'], { env })
+  t.match(stdout, /^2 lanes over tcp, GPSPM\n[\s\S]*the target has: hello\n$/)
+  t.notOk(existsSync(part))
+})
+
+t.test('worker-threads shows what the workers wrote', { timeout: 60_000 }, async t => {
+  const dir = t.testdir({})
+  const set = join(dir, 'workers.set')
+  writeFileSync(set, `PMEMPOOLSET\n8M ${dir}/master\nREPLICA\n8M ${dir}/mirror\n`)
+  const { stdout } = await run(process.execPath, [compiled('worker-threads'), set])
+  t.equal(stdout, 'marks of the workers: 1, 2, 3\n')
+  t.same(
+    [0, 64, 128].map(at => readFileSync(join(dir, 'mirror'))[4096 + at]),
+    [1, 2, 3],
+  )
+})
