@@ -13,27 +13,20 @@ export {
 } from './layout.js'
 export { nativeStorage } from './native-storage.js'
 export { PersistError, type ReplicaFailure } from './persist-error.js'
-export {
-  Pool,
-  type PoolEvents,
-  type PoolState,
-  type Receipt,
-  type ReplicaLoss,
-  type ReplicaReceipt,
-  type ReplicaStatus,
-} from './pool.js'
+export { Pool, type PoolState } from './pool.js'
+export type { PoolEvents, ReplicaLoss } from './pool-events.js'
 export type { CopyPersistOptions, CreatePoolOptions, OpenPoolOptions, PoolPersistOptions } from './pool-options.js'
 export type { PoolToken } from './pool-share.js'
+export type { Receipt, ReplicaReceipt, ReplicaStatus } from './receipt.js'
 export type { CreateRemoteRequest, RemoteConnector, RemoteReplica, RemoteRequest } from './remote-connector.js'
 export type { Persisting, PersistOptions, Replica } from './replica.js'
 export {
   type CreateReplicaPartsRequest,
   createReplicaParts,
   openReplicaParts,
-  type RemoveReplicaPartsRequest,
-  ReplicaParts,
   type ReplicaPartsRequest,
-  removeReplicaParts,
-} from './replica-parts.js'
+} from './replica-creation.js'
+export { ReplicaParts } from './replica-parts.js'
+export { type RemoveReplicaPartsRequest, removeReplicaParts } from './replica-removal.js'
 export type { Storage } from './storage.js'
 export { formatUuid } from './uuid.js'

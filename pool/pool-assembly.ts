@@ -1,26 +1,17 @@
-import {
-  assert,
-  incompatSingleHeader,
-  type PoolAttributes,
-  pageSize,
-  type Random,
-  RpmemError,
-  systemRandom,
-} from '../core/index.js'
-import { type LocalReplicaSpec, localReplicas, type PoolSet, type RemoteReplicaSpec } from '../poolset/index.js'
-import { ownArchFlags } from './arch-flags.js'
-import { incompatChecksum2K } from './header.js'
+import { assert, type PoolAttributes, pageSize, RpmemError } from '../core/index.js'
+import type { PoolSet } from '../poolset/index.js'
 import type { PartPlace } from './layout.js'
-import { ring } from './linkage.js'
 import { LocalReplica } from './local-replica.js'
+import { newAttributes } from './new-attributes.js'
 import type { CreatePoolOptions, OpenPoolOptions } from './pool-options.js'
+import { checkSet, placesOf, refuseDirectories } from './pool-places.js'
 import type { RemoteConnector, RemoteReplica } from './remote-connector.js'
 import type { Replica } from './replica.js'
 import { checkMeaning, checkReplicas, type NamedAttributes } from './replica-check.js'
-import { createReplicaParts, openReplicaParts, type ReplicaParts } from './replica-parts.js'
+import { createReplicaParts, openReplicaParts } from './replica-creation.js'
+import type { ReplicaParts } from './replica-parts.js'
 import { toSignature } from './signature.js'
 import type { Storage } from './storage.js'
-import { newUuid } from './uuid.js'
 
 /** Everything a pool is made of, open and checked. */
 export interface Assembly {
@@ -39,8 +30,8 @@ export interface Assembly {
 
 /** Creates every replica of the set, or none: after a failure whatever this attempt made is taken back. */
 export async function createAssembly(set: PoolSet, options: CreatePoolOptions & Needs): Promise<Assembly> {
-  checkSet(set, options.connectRemote)
-  if (set.replicas.some(isOfDirectories)) throw unsuitable('a pool over directories cannot be created yet')
+  checkSet(set, options.connectRemote !== undefined)
+  refuseDirectories(set)
   const attributes = newAttributes(set, options)
   const workshop = new Workshop(set, options)
   try {
@@ -66,7 +57,7 @@ export async function createAssembly(set: PoolSet, options: CreatePoolOptions & 
 
 /** Opens every replica of the set and checks that together they are one pool that this program may use. */
 export async function openAssembly(set: PoolSet, options: OpenPoolOptions & Needs): Promise<Assembly> {
-  checkSet(set, options.connectRemote)
+  checkSet(set, options.connectRemote !== undefined)
   const workshop = new Workshop(set, options)
   try {
     await workshop.locals(parts => openReplicaParts({ parts, options: set.options, storage: options.storage }))
@@ -187,50 +178,6 @@ class Workshop {
     throw new RpmemError('ERR_ATTRIBUTES', `${name} has no headers, the master has`, { facts: { replica: name } })
   }
 }
-
-/** For each replica of the set its own, linked all around; undefined for NOHDRS. */
-function newAttributes(set: PoolSet, options: CreatePoolOptions): PoolAttributes[] | undefined {
-  const signature = toSignature(options.signature ?? 'RPMEM')
-  const major = options.major ?? 1
-  if (!Number.isInteger(major) || major < 0 || major > 0xffff_ffff) {
-    throw new RpmemError('ERR_ARGUMENT', 'major is a number of 32 bits', { facts: { argument: 'major', major } })
-  }
-  if (set.options.noHeaders) return undefined
-  const random: Random = options.random ?? systemRandom
-  const poolsetUuid = newUuid(random)
-  const uuids = set.replicas.map(() => newUuid(random))
-  const incompat = incompatChecksum2K | (set.options.singleHeader ? incompatSingleHeader : 0)
-  const shared = { signature, major, compat: 0, incompat, roCompat: 0, poolsetUuid, userFlags: ownArchFlags() }
-  return ring(uuids).map(({ prev, next }, replica) => {
-    const uuid = uuids[replica]
-    assert(uuid, 'every replica has a UUID')
-    return { ...shared, uuid, prevUuid: prev, nextUuid: next }
-  })
-}
-
-function checkSet(set: PoolSet, connector: RemoteConnector | undefined): void {
-  const paths = localReplicas(set).flatMap(replica => placesOf(replica).map(({ path }) => path))
-  const twice = paths.find((path, index) => paths.indexOf(path) !== index)
-  if (twice !== undefined) throw unsuitable(`${twice} is listed twice`)
-  if (set.replicas[0]?.kind !== 'local') throw unsuitable('the first replica of a pool must be local')
-  if (!connector && set.replicas.some(replica => replica.kind === 'remote')) {
-    throw unsuitable('the pool set has a remote replica, but nothing was given that connects to targets')
-  }
-}
-
-const isOfDirectories = (replica: LocalReplicaSpec | RemoteReplicaSpec): boolean =>
-  replica.kind === 'local' && replica.parts.some(part => part.kind === 'directory')
-
-/** The files of a replica; those of a directory in the order of their names. */
-function placesOf(replica: LocalReplicaSpec): PartPlace[] {
-  const files = replica.parts.flatMap((part): readonly { path: string; size: number | bigint }[] =>
-    part.kind === 'directory' ? part.files : [part],
-  )
-  if (files.length === 0) throw unsuitable('the directories of the pool set hold no parts')
-  return files.map(({ path, size }) => ({ path, size: Number(size) }))
-}
-
-const unsuitable = (message: string): RpmemError => new RpmemError('ERR_POOLSET_UNSUITABLE', message)
 
 function aborted(error: unknown, signal: AbortSignal | undefined): unknown {
   if (!signal?.aborted || error !== signal.reason) return error

@@ -1,45 +1,19 @@
 import { EventEmitter } from 'node:events'
 import { type PoolAttributes, RpmemError } from '../core/index.js'
-import type { CopyOptions, DurabilityMethod, Memory } from '../fabric-native/index.js'
+import type { CopyOptions, Memory } from '../fabric-native/index.js'
 import { loadPoolSet, type PoolSet } from '../poolset/index.js'
+import { untilAborted } from './abortable.js'
 import { FanOut } from './fan-out.js'
 import { nativeStorage } from './native-storage.js'
 import { type Assembly, createAssembly, openAssembly } from './pool-assembly.js'
+import type { PoolEvents } from './pool-events.js'
 import type { CopyPersistOptions, CreatePoolOptions, OpenPoolOptions, PoolPersistOptions } from './pool-options.js'
 import { attachAssembly, type PoolToken, shareAssembly } from './pool-share.js'
+import { type Receipt, type ReplicaStatus, receiptOf } from './receipt.js'
 import type { Replica } from './replica.js'
 
 /** `failed`: a replica was lost; memory can still be read, but nothing can be made durable everywhere any more. */
 export type PoolState = 'open' | 'failed' | 'closing' | 'closed'
-
-/** What confirmed a persist. */
-export interface ReplicaReceipt {
-  readonly name: string
-  readonly kind: 'local' | 'remote'
-  /** How the replica makes bytes durable; `volatile`: they survive the process but not the machine. */
-  readonly method: DurabilityMethod
-}
-
-export interface Receipt {
-  /** All replicas, in the order of the pool set. */
-  readonly replicas: readonly ReplicaReceipt[]
-}
-
-/** A replica as it is now; `failure` once it is lost. */
-export interface ReplicaStatus extends ReplicaReceipt {
-  readonly failure: unknown
-}
-
-export interface ReplicaLoss {
-  readonly replica: string
-  readonly kind: 'local' | 'remote'
-  readonly error: unknown
-}
-
-export interface PoolEvents {
-  'replica-lost': [loss: ReplicaLoss]
-  closed: []
-}
 
 /**
  * A pool of mapped memory that is kept alike on all its replicas. Offsets and lengths are bytes and count from the first
@@ -326,8 +300,6 @@ const undrained: CopyOptions = { noDrain: true }
 const toPoolSet = async (source: string | PoolSet): Promise<PoolSet> =>
   typeof source === 'string' ? loadPoolSet(source) : source
 
-const receiptOf = ({ name, kind, method }: Replica): ReplicaReceipt => ({ name, kind, method })
-
 const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0
 
 function outside(offset: number, length: number, size: number): RpmemError {
@@ -339,17 +311,4 @@ function outside(offset: number, length: number, size: number): RpmemError {
 function toByte(byte: number): number {
   if (Number.isInteger(byte) && byte >= 0 && byte <= 255) return byte
   throw new RpmemError('ERR_ARGUMENT', 'a byte is a number from 0 to 255', { facts: { argument: 'byte', byte } })
-}
-
-/** The work itself goes on; its failure is then nobody's but the pool's, which has taken note of it. */
-function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const abort = () =>
-      reject(
-        new RpmemError('ERR_ABORTED', 'the caller aborted the wait', { cause: signal.reason, durability: 'unknown' }),
-      )
-    if (signal.aborted) abort()
-    signal.addEventListener('abort', abort, { once: true })
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
-  })
 }

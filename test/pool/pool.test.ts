@@ -1,10 +1,12 @@
-import { existsSync, mkdirSync, readFileSync, statSync, truncateSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { MiB, pageSize } from '../../core/index.js'
-import { Pool } from '../../pool/index.js'
+import { attributesOf, decodeHeader, Pool } from '../../pool/index.js'
 import { parsePoolSet } from '../../poolset/index.js'
+import { readVector } from './header-vectors.js'
 import { scratch, writeSet } from './scratch.js'
+import { connectorTo, ScriptedTarget } from './scripted-target.js'
 
 const text = (value: string) => new Uint8Array(Buffer.from(value))
 
@@ -208,4 +210,34 @@ t.test('a pool over a directory, made elsewhere, opens with the files that it ho
   mkdirSync(`${directory}/empty`)
   const empty = writeSet(directory, 'empty.set', 'OPTION SINGLEHDR', `1G ${directory}/empty`)
   await t.rejects(Pool.open(empty), { code: 'ERR_POOLSET_UNSUITABLE' })
+})
+
+/** Files of these sizes in MiB that begin with the pages of a captured pool. */
+function captured(directory: string, vector: string, sizes: number[]): string[] {
+  const pages = readVector(vector)
+  return sizes.map((size, index) => {
+    const file = Buffer.alloc(size * MiB)
+    file.set(pages[index]?.page ?? [])
+    writeFileSync(`${directory}/${index}`, file)
+    return `${size}M ${directory}/${index}`
+  })
+}
+
+t.test('pools that libpmemobj made open with all their replicas', async t => {
+  const signature = 'PMEMOBJ'
+  const directory = scratch(t)
+  const [a, b, c] = captured(directory, '11-obj-two-parts-local-replica.txt', [8, 6, 16]) as [string, string, string]
+  const mirrored = await Pool.open(writeSet(directory, 'local.set', a, b, 'REPLICA', c), { signature, major: 6 })
+  t.equal(mirrored.size, 14 * MiB - 2 * pageSize)
+  await mirrored.close()
+  const [local] = captured(directory, '13-obj-remote-replica.txt', [10]) as [string]
+  const target = new ScriptedTarget('node')
+  target.bytes = new Uint8Array(10 * MiB)
+  target.attributes = attributesOf(decodeHeader(readVector('13-obj-remote-replica.txt')[1]?.page ?? new Uint8Array()))
+  const set = writeSet(directory, 'remote.set', local, 'REPLICA node x.set')
+  const remote = await Pool.open(set, { signature, connectRemote: connectorTo(target) })
+  remote.persistSync(0, 8)
+  t.equal(target.calls.at(-1), `persist ${pageSize} 8`)
+  await remote.close()
+  await t.rejects(Pool.open(writeSet(directory, 'half.set', local)), { code: 'ERR_HEADER_INVALID' })
 })

@@ -1,0 +1,18 @@
+import { pageSize } from '../core/index.js'
+import type { Part } from './part.js'
+
+/** What is done to several parts of a replica at once. */
+
+/** Takes back a creation: headers in parts that were there before become zero again, the other parts go. */
+export async function discard(parts: readonly Part[], written: readonly Part[]): Promise<void> {
+  for (const part of written) if (!part.created) await part.writeHeader(new Uint8Array(pageSize))
+  await unlinkAll(parts.filter(part => part.created))
+}
+
+export async function unlinkAll(parts: readonly Part[]): Promise<void> {
+  for (const part of parts) await part.unlink()
+}
+
+export async function closeAll(parts: readonly Part[]): Promise<void> {
+  for (const part of parts) await part.close()
+}
