@@ -70,7 +70,7 @@ export class PmdkDialogue implements Dialogue {
   }
 
   #refusalOf(request: PmdkCreate | PmdkOpen): PmdkRefusal | undefined {
-    if (this.serving || request.bufferSize > maxInlineSize) return 'FATAL'
+    if (this.serving || request.bufferSize > maxInlineSize || request.poolSize === 0) return 'FATAL'
     return pmdkRefusalOf(request)
   }
 

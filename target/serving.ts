@@ -1,4 +1,4 @@
-import { hasCode, type PoolAttributes, RpmemError } from '../core/index.js'
+import { hasCode, KiB, type PoolAttributes, RpmemError } from '../core/index.js'
 import type { ListenOptions, PersistMethod, ProviderName, Service } from '../fabric-native/index.js'
 import { choosePersistMethod } from './persist-policy.js'
 import type { StoredPool, TargetNode } from './target-node.js'
@@ -22,8 +22,8 @@ export type Admission =
 
 /** More than any provider grants; keeps the tokens of an absurd request from being made. */
 const maxLanes = 1024
-/** Receive buffers take this times lanes times messages in flight. */
-export const maxInlineSize = 1024 * 1024
+/** Receive buffers take this times lanes times messages in flight; our initiator asks for 64 KiB, PMDK's for 8 KiB. */
+export const maxInlineSize = 256 * KiB
 /** The last lane may be up at the initiator a moment before this end has taken note of it. */
 const connectedGraceMs = 500
 

@@ -117,6 +117,7 @@ t.test('the length of a name is never believed', async t => {
 t.test('absurd sizes, lanes and inline data are refused with a status', async t => {
   const rows: [string, number, number, number | bigint][] = [
     ['pool size', 16, 3, 1n << 52n],
+    ['no size', 16, 6, 0n],
     ['lanes', 24, 4, 0],
     ['inline data', 32, 6, 1n << 52n],
   ]
