@@ -1,16 +1,9 @@
-import {
-  type Clock,
-  type Log,
-  type PoolAttributes,
-  pageSize,
-  RpmemError,
-  silentLog,
-  systemClock,
-} from '../core/index.js'
+import { type Clock, type Log, type PoolAttributes, pageSize, RpmemError, systemClock } from '../core/index.js'
 import { type Fabric, type Memory, nativeFabric, type ProviderName } from '../fabric-native/index.js'
 import { poolSetNameRule } from '../wire/index.js'
 import { parseAddress, type TargetAddress } from './address.js'
 import { type Environment, processEnvironment } from './environment.js'
+import { environmentLog } from './environment-log.js'
 import { ExternalClient } from './external-client.js'
 import { CommandRotation, type RemoveOptions } from './remote-command.js'
 import type { RemoteShell } from './remote-shell.js'
@@ -22,6 +15,7 @@ export interface TargetOptions {
   /** Remote command instead of RPMEM_CMD. */
   readonly command?: string
   readonly signal?: AbortSignal | undefined
+  /** Instead of what RPMEM_LOG_LEVEL and RPMEM_LOG_FILE ask for. */
   readonly log?: Log
   readonly clock?: Clock
   readonly environment?: Environment
@@ -89,7 +83,7 @@ const rotations = new WeakMap<Environment, CommandRotation>()
 export function targetOf(node: string, options: TargetOptions): Target {
   const address = parseAddress(node)
   const environment = options.environment ?? processEnvironment()
-  const log = options.log ?? silentLog
+  const log = options.log ?? environmentLog(environment)
   return {
     address,
     environment,

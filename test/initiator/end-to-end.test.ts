@@ -4,6 +4,7 @@ import t, { type Test } from 'tap'
 import { attributesEqual, MiB, type PoolAttributes, zeroAttributes } from '../../core/index.js'
 import { NativeMemory } from '../../fabric-native/index.js'
 import { Pool, RemotePool, type RemotePoolCreateOptions, readEnvironment } from '../../initiator/index.js'
+import { startOpenSshServer } from '../fixture/open-ssh-server.js'
 import { type RemoteNode, type RemoteNodeOptions, startRemoteNode } from '../fixture/remote-node.js'
 import { sameBytes } from '../fixture/same-bytes.js'
 
@@ -293,4 +294,36 @@ t.test('what the target refuses leaves nothing behind', async t => {
   await t.rejects(create(), { code: 'ERR_POOL_BUSY' })
   await pool.close()
   await t.rejects(create(), { code: 'ERR_PART_EXISTS' })
+})
+
+t.test('a target is reached over IPv6, lanes included', async t => {
+  const { memory, part, create } = await bed(t, { listen: '::1' })
+  const pool = await create()
+  memory.view(4096, 64).set(pattern(64))
+  pool.persistSync(4096, 64)
+  sameBytes(t, inFile(part, 4096, 64), pattern(64), 'in the part file')
+})
+
+t.test('behind a jump host the lanes go to the address that the target names', async t => {
+  const gate = await startOpenSshServer(t)
+  const { node, memory, part } = await bed(t)
+  const configFile = join(node.folder, 'config')
+  const knownHostsFiles = [node.knownHostsFile, gate.knownHostsFile]
+  const identityFiles = [node.identityFile, gate.identityFile]
+  writeFileSync(
+    configFile,
+    [
+      `Host node2\n HostName 127.0.0.1\n Port ${node.port}\n ProxyJump 127.0.0.1:${gate.port}`,
+      `Host *\n UserKnownHostsFile ${knownHostsFiles.join(' ')}`,
+      ...identityFiles.map(file => ` IdentityFile ${file}`),
+    ].join('\n'),
+  )
+  const ssh = { home: node.folder, configFile }
+  const options = { attributes, command: node.command, ssh, lanes: 1 }
+  const pool = await RemotePool.create('node2', 'a.set', memory, options)
+  memory.view(4096, 64).set(pattern(64))
+  pool.persistSync(4096, 64)
+  sameBytes(t, inFile(part, 4096, 64), pattern(64), 'in the part file')
+  await pool.close({ remove: true })
+  t.same(node.partFiles(), [])
 })

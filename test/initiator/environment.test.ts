@@ -1,5 +1,9 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
+import { environmentLog } from '../../initiator/environment-log.js'
 import { readEnvironment } from '../../initiator/index.js'
+import { temporaryFolder } from '../fixture/temporary-folder.js'
 
 t.test('an empty environment gives the defaults of librpmem', async t => {
   t.match(readEnvironment({}), {
@@ -49,4 +53,20 @@ t.test('log levels are names or PMDK’s numbers', async t => {
   t.equal(levelOf('1'), 'err')
   t.equal(levelOf('9'), 'debug')
   t.equal(levelOf('loud'), undefined)
+})
+
+t.test('the log of the environment goes to its file, down to its level', async t => {
+  const file = join(temporaryFolder(t), 'log')
+  const log = environmentLog(readEnvironment({ RPMEM_LOG_LEVEL: 'notice', RPMEM_LOG_FILE: file }))
+  log.write('notice', 'seen')
+  log.write('info', 'not seen')
+  t.match(readFileSync(file, 'utf8'), /^\S+ rpmem\[\d+\]: notice: seen\n$/)
+})
+
+t.test('a log file that cannot be written does not fail the program', async t => {
+  const log = environmentLog(readEnvironment({ RPMEM_LOG_LEVEL: 'err', RPMEM_LOG_FILE: '/nowhere/log' }))
+  const errors = t.capture(process.stderr, 'write')
+  log.write('err', 'one')
+  log.write('err', 'two')
+  t.equal(errors().length, 1)
 })
