@@ -7,7 +7,7 @@ export interface MemoryHandle {
 
 /**
  * Outcome of a frequent native call. 0: done. Positive: the errno of a failure that happened now. The negative ones are the
- * table Status in src/memory.cc.
+ * table Status in src/memory-operations.cc.
  */
 export const status = {
   done: 0,

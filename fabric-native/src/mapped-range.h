@@ -3,6 +3,7 @@
 
 #include <libpmem2.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -34,6 +35,22 @@ class MappedRange {
   uint8_t* base() const { return base_; }
   size_t size() const { return size_; }
   const std::vector<MappedPiece>& pieces() const { return pieces_; }
+
+  // Calls visit(piece, first, last) for what lies in each piece, up to the first answer that is not 0, and looks at the last
+  // byte of each: a file that shrank loses its end, which msync does not mind, but the look does (see BusGuard).
+  template <typename Visit>
+  int ForEachPiece(size_t offset, size_t length, Visit visit) const {
+    if (length == 0) return 0;
+    auto piece = std::upper_bound(pieces_.begin(), pieces_.end(), offset,
+                                  [](size_t at, const MappedPiece& candidate) { return at < candidate.end; });
+    for (; piece != pieces_.end() && piece->begin < offset + length; ++piece) {
+      uint8_t* first = base_ + std::max(offset, piece->begin);
+      uint8_t* last = base_ + std::min(offset + length, piece->end);
+      if (int rc = visit(*piece, first, last); rc != 0) return rc;
+      (void)*static_cast<const volatile uint8_t*>(last - 1);
+    }
+    return 0;
+  }
 
   // Puts empty memory in the place of the files, in one step, so that the files are released while an address that
   // somebody still holds stays valid. The range itself goes with its last owner.
