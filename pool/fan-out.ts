@@ -8,6 +8,8 @@ import type { Persisting, PersistOptions, Replica } from './replica.js'
 /** One operation on all replicas, while it is under way. */
 interface Round {
   readonly remotes: (Persisting | undefined)[]
+  /** Local work that goes on elsewhere. */
+  local: Promise<void>[] | undefined
   failures: ReplicaFailure[] | undefined
   /** The master has what was asked for. */
   master: boolean
@@ -25,7 +27,7 @@ export class FanOut {
   readonly #memory: Memory
   /** Up to here the master is persisted first: it costs less than to ask whether it is sound. More is done meanwhile. */
   readonly #quickBytes: number
-  readonly #mirrors: readonly Replica[]
+  readonly #mirrors: readonly LocalReplica[]
   readonly #remotes: readonly Replica[]
   readonly #replicas: readonly Replica[]
   readonly #onLost: (replica: Replica, error: unknown) => void
@@ -75,7 +77,7 @@ export class FanOut {
   }
 
   async persist(at: number, length: number, options: PersistOptions, stored = false): Promise<void> {
-    const round = this.#begin(at, length, options, stored)
+    const round = this.#begin(at, length, options, stored, true)
     const [only] = round.remotes
     if (only && round.remotes.length === 1) {
       // The usual shape; every function less on this way is a tenth of a microsecond.
@@ -85,6 +87,7 @@ export class FanOut {
         this.#fail(round, this.#remotes[0], error)
       }
     } else await Promise.all(this.#remotes.map((_, index) => this.#finish(round, index)))
+    if (round.local) await Promise.all(round.local)
     if (round.failures) throw this.#verdict(round)
   }
 
@@ -93,7 +96,7 @@ export class FanOut {
     if (!stored) this.#try(round, this.#master, () => this.#memory.flush(at, length))
     if (round.master) {
       for (const replica of this.#remotes) this.#try(round, replica, () => replica.flush(at, length, options))
-      for (const replica of this.#mirrors) this.#try(round, replica, () => replica.flush(at, length, options))
+      for (const replica of this.#mirrors) this.#try(round, replica, () => replica.flush(at, length))
     }
     round.master = false
     round.begun = true
@@ -124,7 +127,7 @@ export class FanOut {
   }
 
   /** A master that has failed holds zeros where pages were lost: nothing of it may reach the other replicas. */
-  #begin(at: number, length: number, options: PersistOptions, stored: boolean): Round {
+  #begin(at: number, length: number, options: PersistOptions, stored: boolean, away = false): Round {
     const round = newRound()
     if (this.#isLost(round, this.#master)) return round
     const owing = !stored || options.deep === true
@@ -133,8 +136,14 @@ export class FanOut {
     else if (this.#memory.failure) this.#fail(round, this.#master, this.#memory.failure)
     if (!round.master) return round
     for (const replica of this.#remotes) round.remotes.push(this.#start(round, replica, at, length, options))
-    if (owing && !quick) this.#persistMaster(round, at, length, options)
-    for (const replica of this.#mirrors) this.#start(round, replica, at, length, options)
+    if (owing && !quick) {
+      if (away) this.#startAway(round, this.#master, at, length, options)
+      else this.#persistMaster(round, at, length, options)
+    }
+    for (const replica of this.#mirrors) {
+      if (away) this.#startAway(round, replica, at, length, options)
+      else this.#start(round, replica, at, length, options)
+    }
     return round
   }
 
@@ -144,6 +153,18 @@ export class FanOut {
       else this.#memory.persist(at, length)
     } catch (error) {
       this.#fail(round, this.#master, error)
+    }
+  }
+
+  #startAway(round: Round, replica: LocalReplica, at: number, length: number, options: PersistOptions): void {
+    if (this.#isLost(round, replica)) return
+    try {
+      const working = replica.startAway(at, length, options)
+      if (!working) return
+      round.local ??= []
+      round.local.push(working.catch(error => this.#fail(round, replica, error)))
+    } catch (error) {
+      this.#fail(round, replica, error)
     }
   }
 
@@ -204,4 +225,4 @@ export class FanOut {
 /** One page of cache lines is flushed in less than a microsecond; without flushes length does not matter. */
 const quickBytes = { volatile: Number.POSITIVE_INFINITY, dax: pageSize, msync: -1 }
 
-const newRound = (): Round => ({ remotes: [], failures: undefined, master: true, begun: false })
+const newRound = (): Round => ({ remotes: [], local: undefined, failures: undefined, master: true, begun: false })

@@ -1,6 +1,7 @@
 import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { pageSize, systemCode } from '../core/index.js'
+import { pageSize, RpmemError, systemCode } from '../core/index.js'
+import { FileSync } from './file-sync.js'
 import { type PartPlace, partSize } from './layout.js'
 import { notAFile, partBusy, partError, partExists, partMissing } from './part-error.js'
 import type { Storage } from './storage.js'
@@ -14,6 +15,7 @@ export class Part {
   /** True if this object made the file. */
   readonly created: boolean
   readonly #file: FileHandle
+  readonly #sync = new FileSync(() => this.#file.datasync())
 
   private constructor(path: string, created: boolean, file: FileHandle) {
     this.path = path
@@ -98,6 +100,18 @@ export class Part {
       await this.#file.write(page, 0, pageSize, 0)
       await this.#file.sync()
     })
+  }
+
+  /** All that was stored in the file, through its mapping too, is durable when it resolves. Does not block. */
+  async sync(): Promise<void> {
+    try {
+      await this.#sync.run()
+    } catch (error) {
+      throw RpmemError.wrap('ERR_MSYNC', `${this.path} could not be made durable`, error, {
+        facts: { part: this.path },
+        durability: 'unknown',
+      })
+    }
   }
 
   async checkHeaderIsFree(): Promise<void> {

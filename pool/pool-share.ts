@@ -19,7 +19,9 @@ export function shareAssembly({ master, mirrors, remotes, size, base, attributes
       hint: 'Let the thread that opened the pool do the persists.',
     })
   }
-  const replicas = [master, ...mirrors].map(({ name, memory }) => ({ name, memory: share(memory) }))
+  const locals = [master, ...mirrors]
+  const replicas = locals.map(({ name, memory }) => ({ name, memory: share(memory) }))
+  for (const replica of locals) replica.share()
   return { replicas, size, base, attributes }
 }
 

@@ -13,6 +13,7 @@ export class ReplicaParts {
   /** Pool size in bytes, the header page of the first part included. */
   readonly size: number
   readonly #parts: readonly Part[]
+  readonly #layout: ReplicaLayout
   /** Parts whose header this object wrote first; undefined if the pool was there before. */
   readonly #written: readonly Part[] | undefined
   #headers: readonly PartHeader[]
@@ -30,6 +31,7 @@ export class ReplicaParts {
     this.memory = memory
     this.size = layout.size
     this.#parts = parts
+    this.#layout = layout
     this.#headers = headers
     this.#written = written
   }
@@ -63,6 +65,18 @@ export class ReplicaParts {
       )
     }
     if (given) await this.#enqueue(() => replaceAttributes(this.#headers, attributes))
+  }
+
+  /**
+   * What msync does for the range, without blocking: the parts that it touches are durable when it resolves. Many calls share
+   * one wait for the disk. ERR_MSYNC, from then on for every range of the part.
+   */
+  async sync(offset: number, length: number): Promise<void> {
+    const touched = this.#layout.pieces.filter(
+      piece => piece.poolOffset < offset + length && offset < piece.poolOffset + piece.length,
+    )
+    if (touched.length === 1) await at(this.#parts, touched[0]?.part ?? 0).sync()
+    else await Promise.all(touched.map(({ part }) => at(this.#parts, part).sync()))
   }
 
   /** Marks the shutdown state where the pool keeps one. Only for the functions of this file. */
