@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import {
   fingerprint,
@@ -105,4 +106,17 @@ t.test('the known types of a host are named', async t => {
 t.test('the fingerprint is that of ssh-keygen', async t => {
   const { first } = keys(t)
   t.match(execFileSync('ssh-keygen', ['-lf', first.file], { encoding: 'utf8' }), fingerprint(first.blob))
+})
+
+t.test('no text makes the reader fail', async t => {
+  const line = fc.tuple(fc.constantFrom('', '@revoked ', '@cert-authority ', '|1|'), fc.string(), fc.base64String())
+  const lines = line.map(([marker, names, key]) => `${marker}${names} ssh-ed25519 ${key}`)
+  fc.assert(
+    fc.property(fc.array(fc.oneof(lines, fc.string({ unit: 'binary' }))), fc.string(), (texts, name) => {
+      const { state } = judgeHostKey(parseKnownHosts(texts.join('\n'), 'file'), name, new Uint8Array(51))
+      return state === 'unknown'
+    }),
+    { seed: 11 },
+  )
+  t.pass('held')
 })

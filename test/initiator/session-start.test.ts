@@ -1,5 +1,6 @@
+import fc from 'fast-check'
 import t from 'tap'
-import { RpmemError, systemClock } from '../../core/index.js'
+import { isRpmemError, RpmemError, systemClock } from '../../core/index.js'
 import { startSession } from '../../initiator/session-start.js'
 import { encodeControl, encodeFirstWord, failureOf, rpmemWord } from '../../wire/index.js'
 import { type FarEnd, ScriptedShell, saying } from './scripted-shell.js'
@@ -167,4 +168,22 @@ t.test('the wrong kind of answer is ERR_PROTOCOL and ends the session', async t 
   const lost = new Promise<Error>(resolve => session.onLost(resolve))
   await t.rejects(session.open(pool), { code: 'ERR_PROTOCOL' })
   t.match(await lost, { code: 'ERR_PROTOCOL' })
+})
+
+t.test('whatever a daemon says, the start succeeds or is an RpmemError', async t => {
+  const beginning = fc.constantFrom(new Uint8Array(), encodeFirstWord('rpmem'), encodeFirstWord('pmdk'), hello())
+  await fc.assert(
+    fc.asyncProperty(beginning, fc.uint8Array({ maxLength: 200 }), async (first, more) => {
+      const shell = saying(Buffer.concat([first, more]), '', { exitCode: 0 })
+      try {
+        const session = await start(shell)
+        await session.open({ ...pool, provider: 'sockets' })
+        return false
+      } catch (error) {
+        return isRpmemError(error)
+      }
+    }),
+    { seed: 13, numRuns: 40 },
+  )
+  t.pass('held')
 })

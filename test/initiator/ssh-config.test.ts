@@ -1,7 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import t, { type Test } from 'tap'
+import { hasCode } from '../../core/index.js'
 import type { TargetAddress } from '../../initiator/index.js'
 import { type HostConfig, resolveHost } from '../../initiator/ssh-config.js'
 import { temporaryFolder } from '../fixture/temporary-folder.js'
@@ -149,3 +151,37 @@ for (const [text, rule] of wrong) {
     t.throws(() => resolve({ host: 'x' }), { code: 'ERR_SSH_CONFIG', message: rule, facts: { line: 2 } })
   })
 }
+
+t.test('any configuration resolves or is ERR_SSH_CONFIG', async t => {
+  const { write, resolve } = home(t, '')
+  const keywords = [
+    'Host',
+    'Match',
+    'HostName',
+    'User',
+    'Port',
+    'IdentityFile',
+    'ProxyJump',
+    'Include',
+    'ConnectTimeout',
+  ]
+  const words = fc.oneof(
+    fc.constantFrom('*', 'x', '!x', 'all', 'final', 'host', '"', '%h', '%%', '#', '='),
+    fc.string(),
+  )
+  const line = fc
+    .tuple(fc.constantFrom(...keywords), fc.array(words))
+    .map(([keyword, rest]) => [keyword, ...rest].join(' '))
+  fc.assert(
+    fc.property(fc.array(line), lines => {
+      write('.ssh/config', lines.join('\n'))
+      try {
+        return resolve({ host: 'x' }).alias === 'x'
+      } catch (error) {
+        return hasCode(error, 'ERR_SSH_CONFIG')
+      }
+    }),
+    { seed: 12 },
+  )
+  t.pass('held')
+})
