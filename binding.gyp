@@ -16,6 +16,7 @@
         "fabric-native/src/lane.cc",
         "fabric-native/src/lanes-face.cc",
         "fabric-native/src/libfabric.cc",
+        "fabric-native/src/listening-socket.cc",
         "fabric-native/src/mapped-range.cc",
         "fabric-native/src/mapping.cc",
         "fabric-native/src/memory-handle.cc",

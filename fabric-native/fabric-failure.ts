@@ -1,4 +1,4 @@
-import { type ErrorCode, type Fact, RpmemError } from '../core/index.js'
+import { type Durability, type ErrorCode, type Fact, RpmemError } from '../core/index.js'
 import { type FabricFailureKind, fabricFailures, type NativeFabricFailure } from './fabric-binding.js'
 import { SystemError } from './native-failure.js'
 
@@ -21,12 +21,20 @@ export function isFabricFailure(value: unknown): value is NativeFabricFailure {
 }
 
 /** A failure of the addon in words; anything else, being a bug, is passed through. */
-export function fabricError(failure: unknown, what: string, facts: Readonly<Record<string, Fact>> = {}): unknown {
+export function fabricError(
+  failure: unknown,
+  what: string,
+  facts: Readonly<Record<string, Fact>> = {},
+  durability?: Durability,
+): unknown {
   if (!isFabricFailure(failure)) return failure
   const { call, code } = failure
   const kind = fabricFailures[failure.failure] ?? 'call'
   const details = { ...facts, ...(call === '' ? {} : { call }), ...(code === 0 ? {} : { fiErrno: code }) }
-  return new RpmemError(codes[kind], `${what}: ${failure.message}`, { facts: details })
+  return new RpmemError(codes[kind], `${what}: ${failure.message}`, {
+    facts: details,
+    ...(durability === undefined ? {} : { durability }),
+  })
 }
 
 export function storageError(errno: number): RpmemError {

@@ -188,7 +188,7 @@ export class NativeFabricLanes implements Lanes, LaneLimits {
 
   /** The reason why the lanes are down: one error for all who ask. */
   #failure(): Error {
-    this.#down ??= asError(fabricError(this.#native.failure(), 'the lanes are down', this.#where))
+    this.#down ??= asError(fabricError(this.#native.failure(), 'the lanes are down', this.#where, 'unknown'))
     return this.#down
   }
 

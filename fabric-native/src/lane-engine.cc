@@ -334,6 +334,8 @@ void LaneEngine::CheckDeadlines(uint64_t now) {
 
 void LaneEngine::FailCall(const char* call, int code) {
   if (code == EFAULT) return Fail({FabricFailure::kMemory, call, code, "the local memory cannot be read"});
+  // What a broken connection leaves in the queue.
+  if (code == FI_ECANCELED) return Fail({FabricFailure::kLost, call, FI_ECONNRESET, "the connection was closed"});
   Fail(CallError(adapter_->library(), call, code, FabricFailure::kLost));
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "listening-socket.h"
 #include "monotonic.h"
 
 namespace rpmem {
@@ -13,6 +14,9 @@ namespace {
 
 constexpr size_t kTokenBytes = 32;
 constexpr size_t kProofBytes = sizeof(uint32_t) + kTokenBytes;
+
+// A greeting arrives in one piece.
+constexpr int kGreetingMs = 20;
 
 // How soon a request is seen: at once while lanes are arriving, within a tenth of a second when all are there.
 constexpr uint64_t kQuickNs = 2 * kNsPerMs;
@@ -121,6 +125,7 @@ bool Service::OpenPort(FabricError& error) {
   rc = fi_getname(&raw->fid, &address, &length);
   if (rc != 0) return error = CallError(library, "fi_getname", rc), false;
   port_ = PortOf(address);
+  if (terms_.provider == ProviderName::kTcp) LimitGreeting(port_, kGreetingMs);
   return true;
 }
 
