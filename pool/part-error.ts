@@ -15,7 +15,10 @@ export function partError(path: string, action: string, cause: unknown): RpmemEr
   if (cause instanceof RpmemError) return cause
   const system = systemCode(cause)
   const code = codes[system ?? ''] ?? 'ERR_PART_IO'
-  return RpmemError.wrap(code, `cannot ${action} ${path}`, cause, { facts: { part: path, system } })
+  return RpmemError.wrap(code, `cannot ${action} ${path}`, cause, {
+    facts: { part: path, system },
+    ...(system === 'ENOENT' && { hint: `Create the directory of ${path} first.` }),
+  })
 }
 
 export function partMissing(path: string, cause?: unknown): RpmemError {
