@@ -5,7 +5,6 @@ import type { Test } from 'tap'
 import { MiB, pageSize, seededRandom } from '../../core/index.js'
 import { Pool, type PoolCreateOptions } from '../../initiator/index.js'
 import { sameBytes } from '../fixture/same-bytes.js'
-import { within } from './process-end.js'
 import { localSet, TargetHost } from './target-host.js'
 
 /** What a test writes by every method of a pool, and what must be found afterwards. */
@@ -162,7 +161,7 @@ export async function proveShape(
   const local = (name: string) => join(host.folder, 'local', name)
   const lineOf = ([size, name]: readonly [string, string]) => `${size} ${local(name)}`
   const set = localSet(
-    host.folder,
+    join(host.folder, 'local'),
     ...shape.options,
     ...shape.local.map(lineOf),
     ...(shape.mirror ? ['REPLICA', ...shape.mirror.map(lineOf)] : []),
@@ -182,7 +181,7 @@ export async function proveShape(
   const daemons = host.daemons()
   t.equal(daemons.length, Object.keys(shape.targets).length, 'each target has its daemon')
   await pool.close()
-  t.ok(await within(2000, () => host.daemons().length === 0), 'the daemons end with the pool')
+  t.not(await host.allEnd(), undefined, 'the daemons end with the pool')
 
   const withHeaders = (paths: string[]): Files => {
     const headers = headersOf(shape.options, paths.length)

@@ -1,10 +1,10 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 import { type Environment, readEnvironment } from '../../initiator/index.js'
 import { type OpenSshServer, startOpenSshServer } from '../fixture/open-ssh-server.js'
-import { processIsThere } from './process-end.js'
+import { processIsThere, within } from './process-end.js'
 
 const rpmemd = fileURLToPath(new URL('../../cli/rpmemd.js', import.meta.url))
 
@@ -65,17 +65,21 @@ export class TargetHost {
     return this.server.address
   }
 
-  /** A program of the host that does `lines` and then becomes rpmemd with `options`. The daemon keeps its number. */
-  script(name: string, lines: readonly string[] = [], options: readonly string[] = []): string {
-    const path = join(this.folder, name)
+  /** A program of the host that does `lines` and then becomes rpmemd with `options`, started through `by`. */
+  script(name: string, lines: readonly string[] = [], options: readonly string[] = [], by = ''): string {
     const daemon = [
-      `exec '${process.execPath}' '${rpmemd}' '--poolset-dir=${this.poolSets}'`,
-      `'--log-file=${this.folder}/log' --log-level=info`,
+      `${by} '${process.execPath}' '${rpmemd}' '--poolset-dir=${this.poolSets}' '--log-file=${this.folder}/log'`,
+      '--log-level=info',
       ...options,
-      '"$@"',
-    ].join(' ')
-    const text = ['#!/bin/sh', ...lines, `echo > '${this.#pids}/'$$`, daemon, ''].join('\n')
-    writeFileSync(path, text)
+    ]
+    return this.program(name, daemon.join(' '), lines)
+  }
+
+  /** A program of the host: it does `lines` and then becomes `command`, with its number known to `daemons`. */
+  program(name: string, command: string, lines: readonly string[] = []): string {
+    const path = join(this.folder, name)
+    const text = ['#!/bin/sh', `echo > '${this.#pids}/'$$`, ...lines, `exec ${command} "$@"`, '']
+    writeFileSync(path, text.join('\n'))
     chmodSync(path, 0o755)
     return path
   }
@@ -103,12 +107,12 @@ export class TargetHost {
 
   /** Process numbers of the daemons that run now. */
   daemons(): number[] {
-    return this.allDaemons().filter(processIsThere)
+    return readdirSync(this.#pids).map(Number).filter(processIsThere)
   }
 
-  /** Of all that were ever started. */
-  allDaemons(): number[] {
-    return readdirSync(this.#pids).map(Number)
+  /** Milliseconds until no daemon runs any more; undefined if that takes too long. */
+  allEnd(boundMs = 2000): Promise<number | undefined> {
+    return within(boundMs, () => this.daemons().length === 0)
   }
 
   log(): string {
@@ -127,10 +131,10 @@ export class TargetHost {
   }
 }
 
-/** A local pool set in a folder of its own. */
+/** A local pool set, `pool.set` in this folder. */
 export function localSet(folder: string, ...lines: readonly string[]): string {
-  const path = join(folder, 'local', 'pool.set')
-  mkdirSync(dirname(path), { recursive: true })
+  const path = join(folder, 'pool.set')
+  mkdirSync(folder, { recursive: true })
   writeFileSync(path, ['PMEMPOOLSET', ...lines, ''].join('\n'))
   return path
 }
