@@ -297,9 +297,15 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
     }
   }
 
-  /** Calls that were under way when the target was lost end because the lanes were closed: the loss is the reason. */
-  readonly #translate = (error: unknown): unknown =>
-    this.#lost && hasCode(error, 'ERR_CLOSED', 'ERR_TARGET_LOST', 'ERR_CONTROL_LOST') ? this.#lost : error
+  /**
+   * Calls that were under way when the target was lost end because the lanes were closed: the loss is the reason. A blocking
+   * call may learn of the loss before any event could tell it.
+   */
+  readonly #translate = (error: unknown): unknown => {
+    if (!hasCode(error, 'ERR_CLOSED', 'ERR_TARGET_LOST', 'ERR_CONTROL_LOST')) return error
+    if (error.code === 'ERR_TARGET_LOST') this.#lose(error)
+    return this.#lost ?? error
+  }
 
   async #ping(): Promise<void> {
     if (this.#session.ping) await this.#session.ping()

@@ -2,9 +2,9 @@ import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { attributesEqual, MiB, type PoolAttributes, zeroAttributes } from '../../core/index.js'
-import { NativeMemory } from '../../fabric-native/index.js'
+import { type ConnectOptions, NativeMemory, nativeFabric } from '../../fabric-native/index.js'
 import { Pool, RemotePool, type RemotePoolCreateOptions, readEnvironment } from '../../initiator/index.js'
-import { startOpenSshServer } from '../fixture/open-ssh-server.js'
+import { freePort, startOpenSshServer } from '../fixture/open-ssh-server.js'
 import { type RemoteNode, type RemoteNodeOptions, startRemoteNode } from '../fixture/remote-node.js'
 import { sameBytes } from '../fixture/same-bytes.js'
 
@@ -325,5 +325,21 @@ t.test('behind a jump host the lanes go to the address that the target names', a
   pool.persistSync(4096, 64)
   sameBytes(t, inFile(part, 4096, 64), pattern(64), 'in the part file')
   await pool.close({ remove: true })
+  t.same(node.partFiles(), [])
+})
+
+t.test('a closed data port is ERR_PORT_UNREACHABLE, and the pool that was created is gone', async t => {
+  const { node, create } = await bed(t)
+  const port = await freePort()
+  const fabric = { ...nativeFabric, connect: (options: ConnectOptions) => nativeFabric.connect({ ...options, port }) }
+  await t.rejects(create({ fabric }), { code: 'ERR_PORT_UNREACHABLE' })
+  t.same(node.partFiles(), [])
+})
+
+t.test('a lane with another secret is refused, and the pool that was created is gone', async t => {
+  const { node, create } = await bed(t)
+  const tokens = [new Uint8Array(32), new Uint8Array(32)]
+  const fabric = { ...nativeFabric, connect: (options: ConnectOptions) => nativeFabric.connect({ ...options, tokens }) }
+  await t.rejects(create({ fabric }), { code: 'ERR_IN_BAND_REFUSED' })
   t.same(node.partFiles(), [])
 })
