@@ -100,7 +100,7 @@ class Demo {
   }
 
   async #record(): Promise<Recording> {
-    this.#title('2  Write record by record, each durable on all three before the next')
+    this.#title('2  Write record by record, each persisted on all three before the next')
     const recording = await recordAll(this.#pools.pool, this.#input, this.#io)
     const { elapsedMs, histogram, latencies } = recording
     const seconds = elapsedMs / 1000
