@@ -9,6 +9,7 @@ import { MiB, seededRandom, zeroAttributes } from '../../core/index.js'
 import { NativeMemory } from '../../fabric-native/index.js'
 import { RemotePool } from '../../initiator/index.js'
 import { type RemoteNode, startRemoteNode } from '../fixture/remote-node.js'
+import { processIsThere, within } from '../integration/process-end.js'
 
 const seed = 20_261_120
 const rounds = 3
@@ -60,17 +61,6 @@ function missing(file: string, confirmed: number): number[] {
   })
 }
 
-async function gone(pid: number): Promise<void> {
-  for (;;) {
-    try {
-      process.kill(pid, 0)
-    } catch {
-      return
-    }
-    await new Promise(resolve => setTimeout(resolve, 10))
-  }
-}
-
 const moments = (): number[] => {
   const random = seededRandom(seed)
   return Array.from({ length: rounds }, () => 1 + ((random.bytes(1)[0] ?? 0) << 1))
@@ -94,7 +84,7 @@ t.test(`an initiator killed at random moments (seed ${seed}) leaves what was con
     const { outcome } = startWriter(node, records, child => child.kill('SIGKILL'))
     const { confirmed } = await outcome
     t.ok(confirmed >= records)
-    await gone(node.daemon())
+    t.type(await within(5000, () => !processIsThere(node.daemon())), 'number', 'the daemon has ended')
     t.same(missing(join(node.parts, 'c'), confirmed), [], `${confirmed} records`)
   }
 })

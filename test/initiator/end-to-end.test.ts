@@ -7,6 +7,7 @@ import { Pool, RemotePool, type RemotePoolCreateOptions, readEnvironment } from 
 import { freePort, startOpenSshServer } from '../fixture/open-ssh-server.js'
 import { type RemoteNode, type RemoteNodeOptions, startRemoteNode } from '../fixture/remote-node.js'
 import { sameBytes } from '../fixture/same-bytes.js'
+import { processIsThere, within } from '../integration/process-end.js'
 
 const size = 8 * MiB
 
@@ -64,18 +65,6 @@ function lossOf(pool: RemotePool): Promise<number> {
   })
 }
 
-/** Resolves when no process has this id. */
-async function gone(pid: number): Promise<void> {
-  for (;;) {
-    try {
-      process.kill(pid, 0)
-    } catch {
-      return
-    }
-    await new Promise(resolve => setTimeout(resolve, 10))
-  }
-}
-
 t.test('a pool is created, written, read, closed, opened and removed', async t => {
   const { node, memory, part, create, open } = await bed(t)
   const pool = await create()
@@ -93,7 +82,7 @@ t.test('a pool is created, written, read, closed, opened and removed', async t =
   sameBytes(t, bytes, pattern(70_000), 'read back')
   const daemon = node.daemon()
   await pool.close()
-  await gone(daemon)
+  t.type(await within(5000, () => !processIsThere(daemon)), 'number', 'the daemon has ended')
   const again = await open()
   t.ok(again.attributes && attributesEqual(again.attributes, attributes))
   await again.close()
@@ -155,7 +144,7 @@ t.test('a closed connection ends the daemon and leaves no process', async t => {
   memory.view(4096, 64).set(pattern(64))
   pool.persistSync(4096, 64)
   await pool.close()
-  await gone(daemon)
+  t.type(await within(5000, () => !processIsThere(daemon)), 'number', 'the daemon has ended')
   t.match(node.daemonLog(), /pool closed: 1 messages/)
 })
 
@@ -267,7 +256,7 @@ t.test('RPMEM_SSH and RPMEM_CMD reach the target through the real ssh', async t 
   pool.persistSync(4096, 64)
   const daemon = node.daemon()
   await pool.close({ remove: true })
-  await gone(daemon)
+  t.type(await within(5000, () => !processIsThere(daemon)), 'number', 'the daemon has ended')
   t.same(node.partFiles(), [])
 })
 
