@@ -2,6 +2,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileS
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
+import { assert } from '../../core/index.js'
 import { type Environment, readEnvironment } from '../../initiator/index.js'
 import { type OpenSshServer, startOpenSshServer } from '../fixture/open-ssh-server.js'
 import { processIsThere, within } from './process-end.js'
@@ -108,6 +109,14 @@ export class TargetHost {
   /** Process numbers of the daemons that run now. */
   daemons(): number[] {
     return readdirSync(this.#pids).map(Number).filter(processIsThere)
+  }
+
+  /** Process number of the daemon that serves the pool set of a target, or did so last. */
+  daemonOf(target: string): number {
+    const served = [...this.log().matchAll(/rpmemd\[(\d+)\]: notice: (?:create|open) '(.*?)\/x\.set'/g)]
+    const found = served.findLast(([, , name]) => name === target)
+    assert(found, `a daemon has served ${target}`)
+    return Number(found[1])
   }
 
   /** Milliseconds until no daemon runs any more; undefined if that takes too long. */
