@@ -182,8 +182,10 @@ export class NativeFabricLanes implements Lanes, LaneLimits {
 
   #wentDown(): void {
     const error = this.#failure()
-    this.#listener?.(error)
+    const listener = this.#listener
     this.#listener = undefined
+    // What a listener throws is an uncaught exception like any other, and not one of the addon.
+    if (listener !== undefined) queueMicrotask(() => listener(error))
   }
 
   /** The reason why the lanes are down: one error for all who ask. */

@@ -28,7 +28,7 @@ class LaneEngine::Wheel {
   explicit Wheel(LaneEngine& engine) : engine_(engine) {
     engine_.wheel_seekers_.fetch_add(1);
     if (engine_.wheel_.try_lock()) return;
-    if (engine_.asleep_on_queue_.load()) fi_cq_signal(engine_.queue_.get());
+    engine_.Rouse();
     engine_.wheel_.lock();
   }
   ~Wheel() {
@@ -57,7 +57,7 @@ void LaneEngine::Close() {
   if (closed_) return;
   closed_ = true;
   closing_.store(true);
-  if (queue_) fi_cq_signal(queue_.get());
+  Rouse();
   {
     std::lock_guard lock(thread_mutex_);
     thread_wakes_.notify_all();
@@ -70,7 +70,10 @@ void LaneEngine::Close() {
   for (auto& lane : lanes_) fi_shutdown(lane->endpoint(), 0);
   lanes_.clear();
   region_.reset();
-  queue_.reset();
+  {
+    std::lock_guard rousing(rouse_mutex_);
+    queue_.reset();
+  }
   adapter_.reset();
   terms_.memory.reset();
 }
@@ -100,7 +103,7 @@ void LaneEngine::Begin(Operation& operation) {
     inbox_.push_back(&operation);
     inbox_filled_.store(true);
   }
-  if (asleep_on_queue_.load()) fi_cq_signal(queue_.get());
+  Rouse();
 }
 
 void LaneEngine::FinishSync(Operation& operation) {
@@ -145,6 +148,12 @@ void LaneEngine::Complete(Operation& operation) {
 void LaneEngine::WakeThread() {
   std::lock_guard lock(thread_mutex_);
   thread_wakes_.notify_one();
+}
+
+void LaneEngine::Rouse() {
+  if (!asleep_on_queue_.load()) return;
+  std::lock_guard lock(rouse_mutex_);
+  if (queue_) fi_cq_signal(queue_.get());
 }
 
 void LaneEngine::Run() {

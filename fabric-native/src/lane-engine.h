@@ -77,6 +77,8 @@ class LaneEngine {
   void RunIdle();
   void RunActive();
   void WakeThread();
+  // Ends the sleep of whoever sleeps on the queue.
+  void Rouse();
 
   // Under the wheel.
   void Admit(Operation& operation);
@@ -126,6 +128,7 @@ class LaneEngine {
   std::atomic<bool> thread_asleep_{false};
   std::atomic<bool> closing_{false};
   std::atomic<int64_t> watched_{0};
+  std::mutex rouse_mutex_;
   std::mutex close_mutex_;
   bool closed_ = false;
 };

@@ -148,8 +148,6 @@ void Bind(Napi::Env env, Napi::Object object, const char* name, napi_callback ca
 LanesFace::LanesFace(std::shared_ptr<LaneEngine> engine)
     : engine_(std::move(engine)), flushed_(engine_->lane_count()), flush_limit_(engine_->flush_limit()) {}
 
-LanesFace::~LanesFace() { engine_->Close(); }
-
 Napi::Object LanesFace::New(Napi::Env env, std::shared_ptr<LaneEngine> engine, Napi::Function on_event,
                             Napi::Int32Array results) {
   std::shared_ptr<LanesFace> face(new LanesFace(std::move(engine)));
@@ -163,7 +161,7 @@ Napi::Object LanesFace::New(Napi::Env env, std::shared_ptr<LaneEngine> engine, N
                                                        OnCall, &face->events_),
                        Napi::Object());
   napi_unref_threadsafe_function(env, face->events_);
-  napi_add_env_cleanup_hook(env, OnTeardown, face.get());
+  face->teardown_ = Teardown<LaneEngine>::Register(env, face->engine_);
 
   napi_threadsafe_function events = face->events_;
   face->engine_->Start([events] { napi_call_threadsafe_function(events, nullptr, napi_tsfn_nonblocking); },
@@ -190,26 +188,27 @@ Napi::Object LanesFace::New(Napi::Env env, std::shared_ptr<LaneEngine> engine, N
   return object;
 }
 
-void LanesFace::OnTeardown(void* data) { static_cast<LanesFace*>(data)->engine_->Close(); }
-
+// Also called while the environment ends and no JavaScript runs any more, so what fails is passed over.
 void LanesFace::OnCall(napi_env env, napi_value callback, void* context, void* data) {
   if (env == nullptr) return;
   auto face = *static_cast<std::shared_ptr<LanesFace>*>(context);
-  Napi::Function on_event(env, callback);
-  try {
-    face->Deliver(env, on_event);
-    if (data == kDownEvent) face->TellDown(env, on_event);
-  } catch (const Napi::Error& error) {
-    error.ThrowAsJavaScriptException();
-  }
+  face->Deliver(callback);
+  if (data != kDownEvent) return;
+  if (std::exchange(face->listening_, false)) face->LetGo();
+  face->Tell(callback, -1);
 }
 
-void LanesFace::Deliver(Napi::Env env, Napi::Function on_event) {
+void LanesFace::Deliver(napi_value on_event) {
   std::vector<Operation*> done;
   engine_->TakeDone(done);
-  Napi::Int32Array results = results_.Value();
-  size_t room = results.ElementLength() / 2;
-  for (size_t first = 0; first < done.size(); first += room) {
+  napi_value array = nullptr;
+  size_t elements = 0;
+  void* data = nullptr;
+  if (done.empty() || napi_get_reference_value(env_, results_, &array) != napi_ok || array == nullptr) return;
+  if (napi_get_typedarray_info(env_, array, nullptr, &elements, &data, nullptr, nullptr) != napi_ok) return;
+  auto* results = static_cast<int32_t*>(data);
+  size_t room = elements / 2;
+  for (size_t first = 0; first < done.size() && room > 0; first += room) {
     size_t count = std::min(room, done.size() - first);
     for (size_t n = 0; n < count; ++n) {
       Operation& operation = *done[first + n];
@@ -218,13 +217,16 @@ void LanesFace::Deliver(Napi::Env env, Napi::Function on_event) {
       if (operation.kind != OperationKind::kRead || operation.status != kDone) Release(operation);
       LetGo();
     }
-    on_event.Call({Napi::Number::New(env, static_cast<double>(count))});
+    Tell(on_event, static_cast<int32_t>(count));
   }
 }
 
-void LanesFace::TellDown(Napi::Env env, Napi::Function on_event) {
-  if (std::exchange(listening_, false)) LetGo();
-  on_event.Call({Napi::Number::New(env, -1)});
+void LanesFace::Tell(napi_value on_event, int32_t count) {
+  napi_value undefined = nullptr;
+  napi_value argument = nullptr;
+  napi_get_undefined(env_, &undefined);
+  napi_create_int32(env_, count, &argument);
+  napi_call_function(env_, undefined, on_event, 1, &argument, nullptr);
 }
 
 void LanesFace::Listen() {
@@ -242,7 +244,7 @@ void LanesFace::LetGo() {
 }
 
 Napi::Promise LanesFace::Close(Napi::Env env) {
-  bool first = !std::exchange(closed_, true);
+  closed_ = true;
   if (std::exchange(listening_, false)) LetGo();
   auto face = shared_from_this();
   return Background::Run(
@@ -251,10 +253,10 @@ Napi::Promise LanesFace::Close(Napi::Env env) {
         face->engine_->Close();
         return FabricError{};
       },
-      [face, first](Napi::Env env) -> Napi::Value {
-        // What is still to be told is in the queue before this release.
-        if (first) {
-          napi_remove_env_cleanup_hook(env, OnTeardown, face.get());
+      [face](Napi::Env env) -> Napi::Value {
+        if (auto* teardown = std::exchange(face->teardown_, nullptr)) {
+          teardown->Unregister();
+          // What is still to be told is in the queue before this release.
           napi_release_threadsafe_function(face->events_, napi_tsfn_release);
         }
         return env.Undefined();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "lane-engine.h"
+#include "teardown.h"
 
 namespace rpmem {
 
@@ -18,7 +19,6 @@ class LanesFace : public std::enable_shared_from_this<LanesFace> {
   // down.
   static Napi::Object New(Napi::Env env, std::shared_ptr<LaneEngine> engine, Napi::Function on_event,
                           Napi::Int32Array results);
-  ~LanesFace();
 
   // Hot paths; each answers with a ticket (0 or more) or a status.
   int32_t PersistSync(uint32_t lane, const Range& range, uint64_t deadline_ns);
@@ -51,9 +51,8 @@ class LanesFace : public std::enable_shared_from_this<LanesFace> {
 
   explicit LanesFace(std::shared_ptr<LaneEngine> engine);
   static void OnCall(napi_env env, napi_value callback, void* context, void* data);
-  static void OnTeardown(void* data);
-  void Deliver(Napi::Env env, Napi::Function on_event);
-  void TellDown(Napi::Env env, Napi::Function on_event);
+  void Deliver(napi_value on_event);
+  void Tell(napi_value on_event, int32_t count);
   void Hold();
   void LetGo();
 
@@ -64,8 +63,10 @@ class LanesFace : public std::enable_shared_from_this<LanesFace> {
   void SendFlushed(uint32_t lane, uint64_t deadline_ns);
 
   std::shared_ptr<LaneEngine> engine_;
-  Napi::Reference<Napi::Int32Array> results_;
   napi_env env_ = nullptr;
+  Napi::Reference<Napi::Int32Array> results_;
+  // Null once closed.
+  Teardown<LaneEngine>* teardown_ = nullptr;
   napi_threadsafe_function events_ = nullptr;
   std::deque<Operation> operations_;
   std::vector<uint32_t> free_;

@@ -3,6 +3,15 @@
 #include "background.h"
 
 namespace rpmem {
+namespace {
+
+napi_value Undefined(napi_env env) {
+  napi_value undefined = nullptr;
+  napi_get_undefined(env, &undefined);
+  return undefined;
+}
+
+}  // namespace
 
 Napi::Object ServiceFace::New(Napi::Env env, std::shared_ptr<Service> service, Napi::Function on_connected) {
   std::shared_ptr<ServiceFace> face(new ServiceFace(std::move(service)));
@@ -12,7 +21,7 @@ Napi::Object ServiceFace::New(Napi::Env env, std::shared_ptr<Service> service, N
                        napi_create_threadsafe_function(env, on_connected, nullptr, name, 0, 1, nullptr, nullptr, nullptr,
                                                        OnCall, &settled),
                        Napi::Object());
-  napi_add_env_cleanup_hook(env, OnTeardown, face.get());
+  face->teardown_ = Teardown<Service>::Register(env, face->service_);
   face->service_->Start([settled](const FabricError& error) {
     napi_call_threadsafe_function(settled, new FabricError(error), napi_tsfn_nonblocking);
     napi_release_threadsafe_function(settled, napi_tsfn_release);
@@ -32,15 +41,9 @@ Napi::Object ServiceFace::New(Napi::Env env, std::shared_ptr<Service> service, N
 void ServiceFace::OnCall(napi_env env, napi_value callback, void*, void* data) {
   std::unique_ptr<FabricError> error(static_cast<FabricError*>(data));
   if (env == nullptr) return;
-  Napi::Function on_connected(env, callback);
-  try {
-    if (*error)
-      on_connected.Call({ErrorOf(env, *error).Value()});
-    else
-      on_connected.Call({});
-  } catch (const Napi::Error& failed) {
-    failed.ThrowAsJavaScriptException();
-  }
+  Napi::HandleScope scope(env);
+  napi_value failure = *error ? ErrorOf(env, *error).Value() : Napi::Value();
+  napi_call_function(env, Undefined(env), callback, *error ? 1 : 0, &failure, nullptr);
 }
 
 Napi::Value ServiceFace::Counters(Napi::Env env) const {
@@ -54,7 +57,6 @@ Napi::Value ServiceFace::Counters(Napi::Env env) const {
 }
 
 Napi::Promise ServiceFace::Close(Napi::Env env) {
-  bool first = !std::exchange(closed_, true);
   auto face = shared_from_this();
   return Background::Run(
       env,
@@ -62,8 +64,8 @@ Napi::Promise ServiceFace::Close(Napi::Env env) {
         face->service_->Close();
         return FabricError{};
       },
-      [face, first](Napi::Env env) -> Napi::Value {
-        if (first) napi_remove_env_cleanup_hook(env, OnTeardown, face.get());
+      [face](Napi::Env env) -> Napi::Value {
+        if (auto* teardown = std::exchange(face->teardown_, nullptr)) teardown->Unregister();
         return env.Undefined();
       });
 }

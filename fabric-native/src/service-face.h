@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "service.h"
+#include "teardown.h"
 
 namespace rpmem {
 
@@ -13,17 +14,16 @@ class ServiceFace : public std::enable_shared_from_this<ServiceFace> {
  public:
   // `on_connected` is called once, with nothing or with the failure.
   static Napi::Object New(Napi::Env env, std::shared_ptr<Service> service, Napi::Function on_connected);
-  ~ServiceFace() { service_->Close(); }
 
  private:
   explicit ServiceFace(std::shared_ptr<Service> service) : service_(std::move(service)) {}
-  static void OnTeardown(void* data) { static_cast<ServiceFace*>(data)->service_->Close(); }
   static void OnCall(napi_env env, napi_value callback, void* context, void* data);
   Napi::Value Counters(Napi::Env env) const;
   Napi::Promise Close(Napi::Env env);
 
   std::shared_ptr<Service> service_;
-  bool closed_ = false;
+  // Null once closed.
+  Teardown<Service>* teardown_ = nullptr;
 };
 
 }  // namespace rpmem

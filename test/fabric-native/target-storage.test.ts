@@ -1,0 +1,93 @@
+import t, { type Test } from 'tap'
+import { MiB, pageSize } from '../../core/index.js'
+import { type Lanes, type NativeMemory, nativeFabric, type Service } from '../../fabric-native/index.js'
+import { inMemory, MappedFile, onDisk, withGranularity } from '../fixture/mapped-file.js'
+import { sameBytes } from '../fixture/same-bytes.js'
+import { connectOptions, listenOptions, mark } from './compliance.js'
+import { nativeBed } from './native-bed.js'
+
+const bed = nativeBed('tcp', 'rpmem', 'GPSPM')
+const size = 4 * MiB
+
+interface Bed {
+  readonly file: MappedFile
+  readonly local: NativeMemory
+  readonly lanes: Lanes
+  readonly service: Service
+}
+
+async function serveFile(t: Test, under: string, map = (file: MappedFile) => file.map()): Promise<Bed> {
+  const file = new MappedFile(t, size, under)
+  const remote = map(file)
+  const local = bed.memory(size) as NativeMemory
+  const service = await nativeFabric.listen(listenOptions(bed, remote, 2))
+  const lanes = await nativeFabric.connect(connectOptions(bed, service, local))
+  await service.connected
+  t.teardown(async () => {
+    await lanes.close()
+    await service.close()
+    remote.close()
+    local.close()
+  })
+  return { file, local, lanes, service }
+}
+
+const storages: Record<string, [string, (file: MappedFile) => NativeMemory]> = {
+  'a file in memory': [inMemory, file => file.map()],
+  'a file on a disk': [onDisk, file => file.map()],
+  'a file treated as persistent memory': [onDisk, file => withGranularity('cache_line', () => file.map())],
+}
+
+for (const [name, [under, map]] of Object.entries(storages)) {
+  t.test(`what was persisted is in ${name}`, async t => {
+    const { file, local, lanes } = await serveFile(t, under, map)
+    const expected = mark(local, pageSize, 1_000_000)
+    lanes.persistSync(pageSize, 100)
+    lanes.persistSync(pageSize + 100, 99_900, { relaxed: true })
+    for (let at = 100_000; at < 200_000; at += 1000) lanes.flush(pageSize + at, 1000, { relaxed: at % 3000 === 0 })
+    lanes.drainSync()
+    await Promise.all(Array.from({ length: 80 }, (_, n) => lanes.persist(pageSize + 200_000 + n * 10_000, 10_000)))
+    lanes.persistSync(pageSize, 1_000_000, { deep: true, lane: 1 })
+    sameBytes(t, file.content().subarray(pageSize, pageSize + 1_000_000), expected, 'the bytes are in the file')
+  })
+}
+
+const refused = { code: 'ERR_TARGET_STORAGE', durability: 'unknown', facts: { errno: 14 } }
+
+t.test('storage that fails is told to whoever persists, and the lane goes on', async t => {
+  const { file, lanes } = await serveFile(t, inMemory)
+  lanes.persistSync(pageSize, 64)
+  file.truncate(pageSize)
+  t.throws(() => lanes.persistSync(2 * pageSize, 64), refused)
+  await t.rejects(lanes.persist(2 * pageSize, 64), refused)
+  lanes.flush(2 * pageSize, 64)
+  t.throws(() => lanes.drainSync(), refused)
+  lanes.flush(2 * pageSize, 64)
+  await t.rejects(lanes.drain(), refused)
+  t.throws(() => lanes.persistSync(0, 64), refused, 'the memory stays failed')
+  t.equal(lanes.down, undefined)
+})
+
+t.test('flushes sent before their drain report their failure through it, once', async t => {
+  const { file, lanes } = await serveFile(t, inMemory)
+  file.truncate(pageSize)
+  for (let at = 0; at < 2000; at++) lanes.flush(2 * pageSize + (at % 4000) * 128, 64)
+  t.throws(() => lanes.drainSync(), refused)
+  lanes.drainSync()
+  t.equal(lanes.down, undefined)
+})
+
+t.test('memory that fails at the initiator is not sent', async t => {
+  const source = new MappedFile(t, size, inMemory)
+  const local = source.map()
+  const remote = bed.memory(size)
+  const service = await nativeFabric.listen(listenOptions(bed, remote, 1))
+  const lanes = await nativeFabric.connect(connectOptions(bed, service, local))
+  const expected = mark(local, pageSize, 64)
+  lanes.persistSync(pageSize, 64)
+  source.truncate(0)
+  t.throws(() => lanes.persistSync(pageSize, 64), { code: 'ERR_POOL_TRUNCATED' })
+  sameBytes(t, remote.view(pageSize, 64), expected, 'the target keeps what it had')
+  await lanes.close()
+  await service.close()
+})
