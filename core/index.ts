@@ -24,7 +24,6 @@ export {
 export {
   bytes,
   count64be,
-  count64le,
   i32le,
   type Kind,
   type Layout,

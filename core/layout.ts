@@ -82,7 +82,6 @@ const count = (wide: Kind<bigint>): Kind<number> => ({
 })
 
 /** 64-bit sizes, offsets and times, held as numbers; larger than 2^53 - 1 is refused when read. */
-export const count64le = count(u64le)
 export const count64be = count(u64be)
 
 /** Raw bytes, copied out when read. */

@@ -1,7 +1,7 @@
 export { deviceFact, deviceNumber, type FileFact, type FileFacts, noFiles, systemFiles } from './file-facts.js'
 export { loadPoolSet } from './load.js'
 export { headerCount, type Measure, measure, type ReplicaMeasure } from './measure.js'
-export { type Mistake, PoolSetSyntaxError, type Rule, renderMistake, renderMistakes } from './mistake.js'
+export { type Mistake, PoolSetSyntaxError, type Rule, renderMistakes } from './mistake.js'
 export {
   type Notation,
   notationOfFile,
@@ -9,7 +9,6 @@ export {
   type ParseOptions,
   parsePoolSet,
   printPoolSet,
-  recogniseNotation,
 } from './notation.js'
 export { type PartPlan, type Plan, plan, type ReplicaPlan, requirePlan } from './plan.js'
 export {

@@ -71,7 +71,7 @@ function summary(file: string, mistakes: readonly Mistake[], count: number): str
 export const renderMistakes = (error: PoolSetSyntaxError): string =>
   error.mistakes.map(mistake => renderMistake(error.file, mistake)).join('\n')
 
-export function renderMistake(file: string, mistake: Mistake): string {
+function renderMistake(file: string, mistake: Mistake): string {
   const head = `${file}:${mistake.line}:${mistake.column}: ${mistake.message}`
   if (mistake.source === '') return head
   const { text, caret } = excerpt(mistake.source, mistake.column - 1)

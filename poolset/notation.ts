@@ -52,7 +52,7 @@ export function parsePoolSet(content: Uint8Array | string, options: ParseOptions
 }
 
 /** By the signature of the text form, else by the extension; what has neither is held to the text form. */
-export function recogniseNotation(text: string, file: string): Notation {
+function recogniseNotation(text: string, file: string): Notation {
   if (text.startsWith(signature)) return 'text'
   return notationOfFile(file) ?? 'text'
 }

@@ -23,7 +23,6 @@ export {
   laneTokenSize,
   laneTokens,
   makeLaneSecret,
-  tokensEqual,
 } from './lane-token.js'
 export {
   acceptHello,

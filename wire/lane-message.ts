@@ -43,9 +43,3 @@ export const laneMessageKinds = { persist: 1, answer: 2 } as const
 export const laneEntryFlags = { inline: 1, deep: 2 } as const
 
 export const laneAnswerStatus = { done: 0, storage: 1 } as const
-
-/** What a receive buffer of the target holds: one range with `inlineSize` bytes, or more ranges with fewer. */
-export const laneMessageCapacity = (inlineSize: number): number => {
-  const bytes = laneMessage.size + laneEntry.size + inlineSize
-  return bytes + ((64 - (bytes % 64)) % 64)
-}

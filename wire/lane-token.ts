@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac } from 'node:crypto'
 import { assert, bytes, type Random, struct, systemRandom, u32le } from '../core/index.js'
 
 /** Bytes of the secret of a session. */
@@ -23,7 +23,3 @@ export function laneToken(secret: Uint8Array, lane: number): Uint8Array {
 /** Tokens of lanes 0 … lanes - 1. */
 export const laneTokens = (secret: Uint8Array, lanes: number): Uint8Array[] =>
   Array.from({ length: lanes }, (_, lane) => laneToken(secret, lane))
-
-/** In time that does not depend on where they differ. */
-export const tokensEqual = (left: Uint8Array, right: Uint8Array): boolean =>
-  left.length === right.length && timingSafeEqual(left, right)
