@@ -17,6 +17,7 @@ export {
   attachMemory,
   type CopyOptions,
   type DurabilityMethod,
+  type FilePiece,
   type Memory,
   type MemoryToken,
   NativeMemory,
@@ -42,6 +43,7 @@ export {
 export {
   type CopyPersistOptions,
   PersistError,
+  type Persisting,
   type PoolEvents,
   type PoolPersistOptions,
   type PoolState,

@@ -157,8 +157,13 @@ export class NativeMemory implements Memory {
     return token
   }
 
+  /** Detaches every view and releases the files. What was not persisted may not be durable. Idempotent. Source: pmem2_map_delete(3). */
   close(): void {
     this.#native.closeMemory(this.#handle, transfer)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close()
   }
 
   #check(outcome: number, offset: number, length: number): void {

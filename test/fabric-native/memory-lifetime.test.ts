@@ -24,6 +24,15 @@ t.test('close releases the files at once, even while a dead view is still held',
   t.equal(file.content()[0], 1)
 })
 
+t.test('disposing closes, also what is closed already', async t => {
+  const memory = NativeMemory.anonymous(page)
+  const view = memory.view(0, 8)
+  await memory[Symbol.asyncDispose]()
+  t.equal(memory.closed, true)
+  t.equal(view.length, 0)
+  await t.resolves(memory[Symbol.asyncDispose]())
+})
+
 t.test('a view keeps its memory mapped when the memory object is forgotten', async t => {
   const file = new MappedFile(t, page)
   const seen = new Set<string>()
