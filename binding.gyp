@@ -45,6 +45,25 @@
           "ldflags": ["-fsanitize=<(sanitize)"]
         }]
       ]
+    },
+    {
+      "target_name": "psm_absent",
+      "type": "shared_library",
+      "product_prefix": "lib",
+      "product_name": "psm_infinipath",
+      "product_extension": "so.1",
+      "sources": ["fabric-native/src/psm-absent.cc"],
+      "cflags_cc": ["-std=c++20", "-Wall", "-Wextra", "-Werror"]
+    },
+    {
+      "target_name": "psm2_absent",
+      "type": "shared_library",
+      "product_prefix": "lib",
+      "product_name": "psm2",
+      "product_extension": "so.2",
+      "sources": ["fabric-native/src/psm2-absent.cc"],
+      "cflags_cc": ["-std=c++20", "-Wall", "-Wextra", "-Werror"],
+      "ldflags": ["-Wl,--version-script=<(module_root_dir)/fabric-native/src/psm2-absent.map"]
     }
   ]
 }

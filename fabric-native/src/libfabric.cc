@@ -4,6 +4,8 @@
 
 #include <cstdlib>
 #include <mutex>
+#include <string>
+#include <vector>
 
 namespace rpmem {
 namespace {
@@ -18,6 +20,38 @@ bool ResolveAll(void* library, LibFabric& table) {
   return Resolve(library, "fi_getinfo", table.getinfo) && Resolve(library, "fi_freeinfo", table.freeinfo) &&
          Resolve(library, "fi_dupinfo", table.dupinfo) && Resolve(library, "fi_fabric", table.fabric) &&
          Resolve(library, "fi_strerror", table.strerror) && Resolve(library, "fi_version", table.version);
+}
+
+// Libraries that stand beside the addon; see psm-absent.h.
+class PsmAbsent {
+ public:
+  PsmAbsent() {
+    Dl_info addon{};
+    if (dladdr(reinterpret_cast<void*>(&ResolveAll), &addon) == 0) return;
+    std::string path(addon.dli_fname);
+    std::string folder = path.substr(0, path.rfind('/') + 1);
+    for (const char* name : {"libpsm_infinipath.so.1", "libpsm2.so.2"}) {
+      libraries_.push_back(dlopen((folder + name).c_str(), RTLD_NOW | RTLD_LOCAL));
+    }
+  }
+  // Gives way to the real ones: a libfabric that asks more of them than we know of.
+  void Unload() {
+    for (void* library : libraries_) {
+      if (library != nullptr) dlclose(library);
+    }
+    libraries_.clear();
+  }
+
+ private:
+  std::vector<void*> libraries_;
+};
+
+void* OpenLibrary() {
+  PsmAbsent absent;
+  void* library = dlopen("libfabric.so.1", RTLD_NOW | RTLD_LOCAL);
+  if (library != nullptr) return library;
+  absent.Unload();
+  return dlopen("libfabric.so.1", RTLD_NOW | RTLD_LOCAL);
 }
 
 std::string LastError() {
@@ -41,7 +75,7 @@ const LibFabric* LibFabric::Load(std::string& reason) {
   static bool loaded = false;
   std::lock_guard lock(mutex);
   if (loaded) return &table;
-  void* library = dlopen("libfabric.so.1", RTLD_NOW | RTLD_LOCAL);
+  void* library = OpenLibrary();
   if (library != nullptr) loaded = ResolveAll(library, table);
   if (!loaded) reason = LastError();
   return loaded ? &table : nullptr;

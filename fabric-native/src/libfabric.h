@@ -21,7 +21,7 @@ struct LibFabric {
   // environment: as the addon is loaded.
   static void KeepSignals();
 
-  // Takes some 200 ms the first time (constructors of the PSM libraries). Null, with the reason, if it cannot be opened;
+  // Null, with the reason, if it cannot be opened;
   // it is tried again at the next call. Never unloaded: its threads and exit handlers outlive any user.
   static const LibFabric* Load(std::string& reason);
 };
