@@ -50,8 +50,6 @@ export interface NativeLanes {
   /** After a read has ended well: copies its bytes out and gives the ticket back. */
   takeRead(ticket: number, into: Uint8Array): number
   failure(): NativeFabricFailure | undefined
-  /** Keeps the event loop alive until the lanes are down or closed. */
-  listen(): void
   close(): Promise<void>
 }
 

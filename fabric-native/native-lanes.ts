@@ -50,10 +50,9 @@ export class NativeFabricLanes implements Lanes, LaneLimits {
     return this.#down
   }
 
-  /** Keeps the event loop alive as long as the lanes are open. */
+  /** Does not keep the event loop alive: a program that has nothing else to do ends with its lanes open. */
   onDown(listener: (error: Error) => void): void {
     this.#listener = listener
-    if (this.#closing === undefined && this.#down === undefined) this.#native.listen()
   }
 
   persistSync(offset: number, length: number, operation?: LaneOperation): void {

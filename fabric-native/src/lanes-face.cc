@@ -183,7 +183,6 @@ Napi::Object LanesFace::New(Napi::Env env, std::shared_ptr<LaneEngine> engine, N
                FabricError failure = face->engine().failure();
                return failure ? Napi::Value(ErrorOf(info.Env(), failure).Value()) : info.Env().Undefined();
              }));
-  object.Set("listen", Napi::Function::New(env, [face](const Napi::CallbackInfo&) { face->Listen(); }));
   object.Set("close", Napi::Function::New(env, [face](const Napi::CallbackInfo& info) { return face->Close(info.Env()); }));
   return object;
 }
@@ -193,9 +192,7 @@ void LanesFace::OnCall(napi_env env, napi_value callback, void* context, void* d
   if (env == nullptr) return;
   auto face = *static_cast<std::shared_ptr<LanesFace>*>(context);
   face->Deliver(callback);
-  if (data != kDownEvent) return;
-  if (std::exchange(face->listening_, false)) face->LetGo();
-  face->Tell(callback, -1);
+  if (data == kDownEvent) face->Tell(callback, -1);
 }
 
 void LanesFace::Deliver(napi_value on_event) {
@@ -229,11 +226,6 @@ void LanesFace::Tell(napi_value on_event, int32_t count) {
   napi_call_function(env_, undefined, on_event, 1, &argument, nullptr);
 }
 
-void LanesFace::Listen() {
-  if (closed_ || std::exchange(listening_, true)) return;
-  Hold();
-}
-
 // The event loop stays alive as long as somebody waits for a promise.
 void LanesFace::Hold() {
   if (held_++ == 0) napi_ref_threadsafe_function(env_, events_);
@@ -245,7 +237,6 @@ void LanesFace::LetGo() {
 
 Napi::Promise LanesFace::Close(Napi::Env env) {
   closed_ = true;
-  if (std::exchange(listening_, false)) LetGo();
   auto face = shared_from_this();
   return Background::Run(
       env,

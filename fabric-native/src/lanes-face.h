@@ -39,8 +39,6 @@ class LanesFace : public std::enable_shared_from_this<LanesFace> {
   }
   LaneEngine& engine() { return *engine_; }
   bool closed() const { return closed_; }
-  // From now on the event loop waits for the lanes to go down or to be closed.
-  void Listen();
   Napi::Promise Close(Napi::Env env);
 
  private:
@@ -74,7 +72,6 @@ class LanesFace : public std::enable_shared_from_this<LanesFace> {
   std::vector<Flushed> flushed_;
   uint64_t flush_limit_;
   uint32_t held_ = 0;
-  bool listening_ = false;
   bool closed_ = false;
 };
 
