@@ -11,7 +11,7 @@ export interface MirroredPool {
   readonly set: string
   readonly master: string
   /** The bytes of a target that the user of the pool has written, as its file has them. */
-  replica(target: string): Buffer
+  replica(target: string): Uint8Array
   reopen(): Promise<Pool>
 }
 
@@ -32,7 +32,7 @@ export async function mirroredPool(
     pool,
     set,
     master,
-    replica: target => host.content(target, 'part').subarray(pageSize),
+    replica: target => new Uint8Array(host.content(target, 'part').subarray(pageSize)),
     reopen: () => Pool.open(set, { remote }),
   }
 }
