@@ -33,6 +33,7 @@ void PageSync::Remember(const uint8_t* first, const uint8_t* last) {
 
 int PageSync::SyncRemembered() {
   std::lock_guard sync_lock(sync_mutex_);
+  if (failure_ != 0) return failure_;
   DirtyPages::Ranges ranges;
   {
     std::lock_guard lock(dirty_mutex_);
@@ -44,7 +45,7 @@ int PageSync::SyncRemembered() {
     int rc = range_.ForEachPiece(begin - base, end - begin, [](const MappedPiece&, uint8_t* first, uint8_t* last) {
       return Sync(first, last);
     });
-    if (rc != 0) return rc;
+    if (rc != 0) return failure_ = rc;
   }
   std::lock_guard lock(dirty_mutex_);
   if (dirty_.empty()) pending_.store(false);

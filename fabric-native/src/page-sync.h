@@ -32,6 +32,8 @@ class PageSync {
   DirtyPages dirty_;
   // Held while pages are synced: whoever drains next waits until what an earlier drain took is durable.
   std::mutex sync_mutex_;
+  // What the first sync that failed said, and all after it say: the pages that it took belong to others as well.
+  int failure_ = 0;
   std::atomic<bool> pending_{false};
 };
 
