@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import t from 'tap'
 import { hasCode, pageSize } from '../../core/index.js'
 import type { Lanes } from '../../fabric-native/index.js'
-import { connectProcess } from './service-process.js'
+import { connectProcess, stop } from './service-process.js'
 
 const unknown = { durability: 'unknown' }
 const lost = { code: 'ERR_TARGET_LOST', ...unknown }
@@ -26,7 +26,7 @@ for (const provider of ['tcp', 'sockets'] as const) {
   t.test(`${provider}: a killed target fails everything that is pending`, async t => {
     const { target, lanes } = await connectProcess(t, provider, 2)
     lanes.persistSync(pageSize, 64)
-    target.kill('SIGSTOP')
+    await stop(target)
     const pending = Array.from({ length: 100 }, (_, n) => lanes.persist(pageSize + n * 64, 64, { lane: n % 2 }))
     pending.push(lanes.read(0, new Uint8Array(4096)), lanes.drain())
     const ticket = lanes.start(pageSize, 64)
@@ -58,7 +58,7 @@ for (const provider of ['tcp', 'sockets'] as const) {
     for (const [name, call] of Object.entries(calls)) {
       const { target, lanes } = await connectProcess(t, provider)
       lanes.persistSync(pageSize, 64)
-      target.kill('SIGSTOP')
+      await stop(target)
       const start = performance.now()
       await t.rejects(async () => call(lanes), late, name)
       t.ok(since(start) >= 149 && since(start) < 2000, `${name} ends at its deadline`)
@@ -69,14 +69,14 @@ for (const provider of ['tcp', 'sockets'] as const) {
   t.test(`${provider}: a persist that nobody awaits reaches its deadline as well`, async t => {
     const { target, lanes } = await connectProcess(t, provider)
     const down = downOf(lanes)
-    target.kill('SIGSTOP')
+    await stop(target)
     lanes.start(pageSize, 64, { deadlineMs: 50 })
     t.ok(hasCode(await down, 'ERR_DEADLINE'))
   })
 
   t.test(`${provider}: a target that goes on after a pause has lost nothing`, async t => {
     const { target, lanes } = await connectProcess(t, provider)
-    target.kill('SIGSTOP')
+    await stop(target)
     const pending = Array.from({ length: 500 }, (_, n) => lanes.persist(pageSize + n * 64, 64, { deadlineMs: 30_000 }))
     target.kill('SIGCONT')
     await Promise.all(pending)
@@ -86,7 +86,7 @@ for (const provider of ['tcp', 'sockets'] as const) {
 
   t.test(`${provider}: lanes are closed while the target is stopped`, async t => {
     const { target, lanes } = await connectProcess(t, provider)
-    target.kill('SIGSTOP')
+    await stop(target)
     const pending = t.rejects(lanes.persist(pageSize, 1_000_000), { code: 'ERR_CLOSED', ...unknown })
     const start = performance.now()
     await lanes.close()

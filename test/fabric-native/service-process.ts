@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 import type { Lanes } from '../../fabric-native/index.js'
@@ -30,4 +31,12 @@ export async function connectProcess(t: Test, provider: 'tcp' | 'sockets', lanes
     await ended
   })
   return { target, lanes: connected, memory }
+}
+
+/** Stops every thread of a process; the signal alone takes effect some time after kill(2) has returned. */
+export async function stop(target: ChildProcess): Promise<void> {
+  target.kill('SIGSTOP')
+  const tasks = `/proc/${target.pid}/task`
+  const stopped = (task: string) => /\) T /.test(readFileSync(`${tasks}/${task}/stat`, 'latin1'))
+  while (!readdirSync(tasks).every(stopped)) await new Promise(setImmediate)
 }
