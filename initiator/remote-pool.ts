@@ -233,6 +233,8 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
    * object created. A lost pool closes without error, unless it was to be removed.
    */
   close({ remove = false }: { readonly remove?: boolean } = {}): Promise<void> {
+    // A blocking call may have met the end of the lanes before the event loop could tell of it.
+    if (!this.#closing && this.#lanes.down) this.#lose(this.#lanes.down)
     this.#closing ??= this.#close(remove)
     return this.#closing
   }
