@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 import { assert } from '../../core/index.js'
 import { type Environment, readEnvironment } from '../../initiator/index.js'
-import { type OpenSshServer, startOpenSshServer } from '../fixture/open-ssh-server.js'
+import { type OpenSshServer, type OpenSshServerOptions, startOpenSshServer } from '../fixture/open-ssh-server.js'
 import { processIsThere, within } from './process-end.js'
 
 const rpmemd = fileURLToPath(new URL('../../cli/rpmemd.js', import.meta.url))
@@ -34,14 +34,14 @@ export class TargetHost {
   readonly options: HostOptions
   readonly #pids: string
 
-  private constructor(server: OpenSshServer, wrapper: readonly string[]) {
+  private constructor(server: OpenSshServer) {
     this.server = server
     this.folder = server.folder
     this.poolSets = join(server.folder, 'poolsets')
     this.#pids = join(server.folder, 'pids')
     mkdirSync(this.poolSets)
     mkdirSync(this.#pids)
-    const command = this.script('rpmemd', wrapper)
+    const command = this.script('rpmemd')
     this.options = {
       command,
       environment: readEnvironment({}),
@@ -55,9 +55,8 @@ export class TargetHost {
     }
   }
 
-  /** `wrapper`: lines of the shell script that starts the daemon, before it does. */
-  static async start(t: Test, wrapper: readonly string[] = []): Promise<TargetHost> {
-    const host = new TargetHost(await startOpenSshServer(t), wrapper)
+  static async start(t: Test, options?: OpenSshServerOptions): Promise<TargetHost> {
+    const host = new TargetHost(await startOpenSshServer(t, options))
     t.teardown(() => host.killDaemons())
     return host
   }
