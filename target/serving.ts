@@ -1,6 +1,6 @@
 import { hasCode, KiB, type PoolAttributes, RpmemError } from '../core/index.js'
 import type { ListenOptions, PersistMethod, ProviderName, Service } from '../fabric-native/index.js'
-import { choosePersistMethod } from './persist-policy.js'
+import { choosePersistMethod, type PersistChoice } from './persist-policy.js'
 import type { StoredPool, TargetNode } from './target-node.js'
 
 export interface ServeRequest {
@@ -33,18 +33,18 @@ type InBand = 'connecting' | 'connected' | RpmemError
 export class Serving {
   readonly pool: StoredPool
   readonly service: Service
-  readonly method: PersistMethod
+  readonly #choice: PersistChoice
   readonly #created: boolean
   readonly #node: TargetNode
   readonly #settled: Promise<void>
   #inBand: InBand = 'connecting'
 
-  private constructor(node: TargetNode, created: boolean, pool: StoredPool, service: Service, method: PersistMethod) {
+  private constructor(node: TargetNode, created: boolean, pool: StoredPool, service: Service, choice: PersistChoice) {
     this.#node = node
     this.#created = created
     this.pool = pool
     this.service = service
-    this.method = method
+    this.#choice = choice
     this.#settled = service.connected.then(
       () => this.#connected(),
       (error: unknown) => this.#failed(error),
@@ -58,15 +58,22 @@ export class Serving {
       ? await node.store.create(request.poolSet, request.size, request.attributes)
       : await node.store.open(request.poolSet, request.size)
     try {
-      const method = choosePersistMethod(node.apmEnabled, pool.memory.method)
-      const service = await listen(node, await listenOptions(node, request, admission, pool, method))
-      const serving = new Serving(node, created, pool, service, method)
+      const { apmEnabled } = node
+      const { dialect } = admission
+      const durability = pool.memory.method
+      const choice = choosePersistMethod({ apmEnabled, durability, dialect, provider: request.provider })
+      const service = await listen(node, await listenOptions(node, request, admission, pool, choice.method))
+      const serving = new Serving(node, created, pool, service, choice)
       serving.#announce(request)
       return serving
     } catch (error) {
       await undo(node, pool, created)
       throw error
     }
+  }
+
+  get method(): PersistMethod {
+    return this.#choice.method
   }
 
   /** Why the lanes could not be connected; undefined while they still may be, and once they are. */
@@ -108,8 +115,8 @@ export class Serving {
     log.write(
       'notice',
       `${request.kind} '${request.poolSet}': ${request.size} of ${this.pool.size} bytes, ${this.service.lanes} of ` +
-        `${request.lanes} lanes over ${request.provider} on port ${this.service.port}, ${this.method}, ` +
-        `durable by ${this.pool.memory.method}`,
+        `${request.lanes} lanes over ${request.provider} on port ${this.service.port}, ` +
+        `${this.method} (${this.#choice.why}), durable by ${this.pool.memory.method}`,
     )
     if (this.pool.memory.method === 'volatile')
       log.write('warn', `'${request.poolSet}' lies in volatile memory: nothing written to it survives a loss of power`)

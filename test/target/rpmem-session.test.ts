@@ -70,6 +70,27 @@ t.test('volatile memory is told to the initiator and warned of in the log', asyn
   await initiator.end()
 })
 
+t.test('APM needs verbs, which writes past the CPU; the log says what spoke against it', async t => {
+  const offer = { fabricName: 'any', protocol: 1, protocolVersion: 1, maxLanes: 16, maxMessageSize: 2 ** 30 }
+  const offers = (['verbs', 'tcp'] as const).map(provider => ({ provider, offer: { provider, ...offer } }))
+  for (const [provider, method, why] of [
+    ['verbs', 'APM', /APM \(allowed by persist-apm/],
+    ['tcp', 'GPSPM', /GPSPM \(no APM: over tcp the CPU copies/],
+  ] as const) {
+    const it = bed(t, { apmEnabled: true, offers: Promise.resolve(offers) })
+    it.storage.dax()
+    const initiator = initiatorOf(it.node)
+    await initiator.begin()
+    initiator.say({ ...create, provider })
+    t.match(await initiator.hear('ready'), { method, durability: 'dax' }, provider)
+    t.ok(
+      it.logged.some(([, message]) => why.test(message)),
+      `the reason over ${provider}`,
+    )
+    await initiator.end()
+  }
+})
+
 t.test('neither the secret nor a token gets into the log', async t => {
   const it = bed(t)
   const { initiator, ready } = await serving(it)
