@@ -11,6 +11,8 @@ export type Verdict =
 /** How one dialect is spoken by the target; Session owns the stream, the dialogue what the messages mean. */
 export interface Dialogue {
   readonly shape: FrameShape
+  /** Initiators of this dialect give signs of life while they have a pool. */
+  readonly pinged: boolean
   /** The pool in service, if there is one. */
   readonly serving: Serving | undefined
   /** The daemon's first words. */

@@ -23,6 +23,7 @@ import type { TargetNode } from './target-node.js'
  */
 export class PmdkDialogue implements Dialogue {
   readonly shape = pmdkRequestShape
+  readonly pinged = false
   serving: Serving | undefined
   readonly #node: TargetNode
   readonly #send: Send

@@ -24,6 +24,7 @@ type Begin = ControlMessage<'create' | 'open'>
 /** The target's side of the rpmem dialect (docs/protocol.md). A failed request is answered with everything known about it. */
 export class RpmemDialogue implements Dialogue {
   readonly shape = controlShape
+  readonly pinged = true
   serving: Serving | undefined
   readonly #node: TargetNode
   readonly #send: Send

@@ -2,6 +2,7 @@ import type { Readable, Writable } from 'node:stream'
 import { describe, hasCode, type RpmemError } from '../core/index.js'
 import { type Frame, Framer } from '../wire/index.js'
 import type { Dialogue, Send } from './dialogue.js'
+import { Silence } from './silence.js'
 import type { TargetNode } from './target-node.js'
 
 /** Exit codes of rpmemd(1) for the end of a session. */
@@ -12,7 +13,10 @@ export interface SessionOptions {
   readonly output: Writable
   readonly node: TargetNode
   readonly dialogue: (send: Send) => Dialogue
-  /** How long an initiator may stay silent before it has a pool; default 60 s. */
+  /**
+   * How long an initiator may stay silent; default 60 s. It must outlast an event loop of the initiator that is busy, or a
+   * debugger, and no longer: until then nobody else can open the pool of an initiator that was cut off.
+   */
   readonly silenceMs?: number
 }
 
@@ -28,19 +32,27 @@ export class Session {
   readonly #options: SessionOptions
   readonly #dialogue: Dialogue
   readonly #framer: Framer
+  readonly #silence: Silence
   #stopped = false
 
   constructor(options: SessionOptions) {
     this.#options = options
     this.#dialogue = options.dialogue(bytes => this.#send(bytes))
     this.#framer = new Framer(this.#dialogue.shape)
+    this.#silence = new Silence({
+      clock: options.node.clock,
+      limitMs: options.silenceMs ?? 60_000,
+      // A program that persists without a pause cannot ping, but its lanes are heard.
+      signs: () => this.#dialogue.serving?.service.counters().messages ?? 0,
+      onSilent: () => this.#endSilence(),
+    })
     options.output.on('error', () => this.stop())
   }
 
   /** Resolves to the exit code of the process. */
   async run(): Promise<number> {
-    const { clock, log } = this.#options.node
-    const cancel = clock.after(this.#options.silenceMs ?? 60_000, () => this.#endSilence())
+    const { log } = this.#options.node
+    this.#silence.begin()
     try {
       await this.#dialogue.greet()
       return await this.#converse()
@@ -50,7 +62,7 @@ export class Session {
       this.#dialogue.reproach(error)
       return exitCodes.malformed
     } finally {
-      cancel()
+      this.#silence.stop()
       await this.#leave()
     }
   }
@@ -65,8 +77,11 @@ export class Session {
     for await (const chunk of this.#chunks()) {
       const frames: Frame[] = []
       const broken = this.#cut(chunk, frames)
+      // While an answer is worked out, the initiator has every right to be silent.
+      if (frames.length > 0) this.#silence.stop()
       for (const frame of frames) if ((await this.#dialogue.answer(frame)) === 'over') return exitCodes.closed
       if (broken) throw broken
+      if (frames.length > 0) this.#silence.begin()
     }
     if (!this.#stopped) this.#framer.end()
     this.#options.node.log.write('notice', 'the initiator has gone')
@@ -105,8 +120,9 @@ export class Session {
   }
 
   #endSilence(): void {
-    if (this.#dialogue.serving) return
-    this.#options.node.log.write('err', 'the initiator has asked for nothing')
+    const { serving, pinged } = this.#dialogue
+    if (serving && !pinged) return
+    this.#options.node.log.write('err', serving ? 'the initiator has fallen silent' : 'the initiator asks for nothing')
     this.stop()
   }
 

@@ -279,28 +279,103 @@ async function endsCleanly(t: Test, it: Bed, initiator: Initiator<Talk>, code: n
   t.ok(it.released())
 }
 
-t.test('an initiator that says nothing is let go after a while, one with a pool is not', async t => {
-  const timers: (() => void)[] = []
-  const idle = bed(t)
-  const silent = initiatorOf({ ...idle.node, clock: ringing(timers) })
-  for (const ring of timers) ring()
-  await endsCleanly(t, idle, silent, 1)
+/** Time passes when the test says so. */
+class TestClock implements Clock {
+  #now = 0
+  readonly #timers = new Set<{ readonly at: number; readonly ring: () => void }>()
 
-  const busy = bed(t)
-  const { initiator } = await serving({ ...busy, node: { ...busy.node, clock: ringing(timers) } })
-  for (const ring of timers) ring()
+  nowMs(): number {
+    return this.#now
+  }
+
+  after(delayMs: number, ring: () => void): () => void {
+    const timer = { at: this.#now + delayMs, ring }
+    this.#timers.add(timer)
+    return () => this.#timers.delete(timer)
+  }
+
+  /** In steps, so that timers that were set meanwhile go off too. */
+  pass(ms: number): void {
+    for (const end = this.#now + ms; this.#now < end; ) {
+      this.#now = Math.min(this.#now + 1000, end)
+      for (const timer of this.#timers) {
+        if (timer.at > this.#now || !this.#timers.delete(timer)) continue
+        timer.ring()
+      }
+    }
+  }
+}
+
+/** A bed whose clock is the test's. */
+function timedBed(t: Test): { it: Bed; clock: TestClock } {
+  const clock = new TestClock()
+  return { it: bed(t, { clock }), clock }
+}
+
+t.test('an initiator that asks for nothing is let go after a minute', async t => {
+  const { it, clock } = timedBed(t)
+  const silent = initiatorOf(it.node)
+  clock.pass(60_000)
+  await endsCleanly(t, it, silent, 1)
+})
+
+t.test('an initiator that is cut off loses its pool after a minute, and the pool stays', async t => {
+  const { it, clock } = timedBed(t)
+  const { initiator, lanes } = await serving(it)
+  await lanes.persist(4096, 64)
+  for (let id = 2; id < 6; id++) {
+    clock.pass(59_000)
+    initiator.say({ type: 'ping', id })
+    t.match(await initiator.hear('pong'), { id, activeLanes: 2 })
+  }
+  clock.pass(59_000)
+  t.notOk(it.released(), 'not yet')
+  clock.pass(10_000)
+  await endsCleanly(t, it, initiator, 1)
+  t.ok(it.logged.some(([, message]) => /fallen silent/.test(message)))
+  t.strictSame(it.partFiles(), ['single'])
+})
+
+t.test('an initiator that persists without a pause is heard over its lanes', async t => {
+  const { it, clock } = timedBed(t)
+  const { initiator, lanes } = await serving(it)
+  for (let minute = 0; minute < 5; minute++) {
+    await lanes.persist(4096, 64)
+    clock.pass(50_000)
+  }
   initiator.say({ type: 'ping', id: 9 })
   t.match(await initiator.hear('pong'), { activeLanes: 2 })
   await initiator.end()
 })
 
-/** A clock whose timers go off when the test says so. */
-const ringing = (timers: (() => void)[]): Clock => ({
-  nowMs: () => 0,
-  after(_delayMs, callback) {
-    timers.push(callback)
-    return () => {}
-  },
+function promised() {
+  let resolve: () => void = () => {}
+  const promise = new Promise<void>(settle => {
+    resolve = settle
+  })
+  return { promise, resolve }
+}
+
+t.test('an initiator that waits for an answer is not silent', async t => {
+  const { it, clock } = timedBed(t)
+  const { promise: asked, resolve: ask } = promised()
+  const { promise: made, resolve: make } = promised()
+  const slow: TargetNode['store'] = {
+    open: (...how) => it.node.store.open(...how),
+    create: (...how) => {
+      ask()
+      return made.then(() => it.node.store.create(...how))
+    },
+  }
+  const initiator = initiatorOf({ ...it.node, store: slow })
+  await initiator.begin()
+  initiator.say(create)
+  await asked
+  clock.pass(600_000)
+  make()
+  t.match(await initiator.hear('ready'), { id: 1 })
+  initiator.say({ type: 'close', id: 2, remove: true })
+  await initiator.hear('done')
 })
 
 t.test('a signal ends the session as if the initiator had gone', async t => {
