@@ -7,6 +7,12 @@ import { Pool, RemotePool } from '../initiator/index.js'
 
 const nodes = ['a', 'b'] as const
 
+interface Place {
+  create(provider: ProviderName): Promise<RemotePool>
+  open(provider: ProviderName): Promise<RemotePool>
+  remove(): Promise<void>
+}
+
 /** Two target nodes on loopback, each a real rpmemd in a process of its own, over memory of /dev/shm where there is one. */
 export class Bed {
   readonly #directory: string
@@ -23,14 +29,24 @@ export class Bed {
     return new Bed(directory, await LoopbackNodes.start(directory, nodes))
   }
 
-  /** A pool without headers on node a, mirrored from anonymous memory over that provider. */
-  async remotePool(provider: ProviderName, size: number, lanes: number): Promise<RemotePool> {
+  /** Where a pool without headers may be created on node a, mirrored from anonymous memory. */
+  place(size: number, lanes = 1): Place {
     const memory = NativeMemory.anonymous(size)
+    const address = this.#loopback.address('a')
     const set = this.#makeSet('a', size)
-    return RemotePool.create(this.#loopback.address('a'), set, memory, {
+    const options = (provider: ProviderName) => ({
       ...{ lanes, ssh: this.#ssh },
       transport: { require: provider, sockets: provider === 'sockets' },
     })
+    return {
+      create: provider => RemotePool.create(address, set, memory, options(provider)),
+      open: provider => RemotePool.open(address, set, memory, options(provider)),
+      remove: () => RemotePool.remove(address, set, { ssh: this.#ssh, removePoolSet: true }),
+    }
+  }
+
+  async remotePool(provider: ProviderName, size: number, lanes: number): Promise<RemotePool> {
+    return this.place(size, lanes).create(provider)
   }
 
   /** A local pool on /dev/shm with that many remote replicas. */

@@ -56,10 +56,10 @@ export const persistReach: readonly Reach[] = [
     },
   },
   {
-    name: 'two remote replicas at most 2 × one',
+    name: 'persistSync of 64 B to two remote replicas: at most 2 × one',
     judge(rows) {
-      const one = find(rows, { mode: 'pool, 1 replica' })
-      const two = find(rows, { mode: 'pool, 2 replicas' })
+      const one = find(rows, { mode: 'pool, 1 replica', bytes: 64 })
+      const two = find(rows, { mode: 'pool, 2 replicas', bytes: 64 })
       return one && two && { seen: two.p50Us / one.p50Us, limit: 2, pass: two.p50Us <= 2 * one.p50Us }
     },
   },
