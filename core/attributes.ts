@@ -42,6 +42,16 @@ export const zeroAttributes = (): PoolAttributes => ({
   userFlags: new Uint8Array(userFlagsSize),
 })
 
+/** The first field that no header could hold: a block of another size, a number beyond 32 bits. */
+export function malformedAttribute(attributes: PoolAttributes): keyof PoolAttributes | undefined {
+  const right = zeroAttributes()
+  const fits = (value: number) => Number.isInteger(value) && value >= 0 && value < 2 ** 32
+  return (
+    blocks.find(name => attributes[name]?.length !== right[name].length) ??
+    numbers.find(name => !fits(attributes[name]))
+  )
+}
+
 /** True if every field is zero. */
 export function attributesAreZero(attributes: PoolAttributes): boolean {
   return (

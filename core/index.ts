@@ -3,6 +3,7 @@ export {
   attributesAreZero,
   attributesEqual,
   incompatSingleHeader,
+  malformedAttribute,
   type PoolAttributes,
   signatureSize,
   userFlagsSize,

@@ -3,6 +3,7 @@ import type { Lanes, Memory } from '../fabric-native/index.js'
 import { laneTokens, pmdkBufferSize } from '../wire/index.js'
 import {
   checkArguments,
+  checkAttributes,
   fabricOf,
   lanesWanted,
   type RemotePoolOptions,
@@ -34,13 +35,16 @@ type Ask = (session: Session, request: PoolRequest) => Promise<Grant>
 export const openOnTarget = (node: string, set: string, memory: Memory, options: RemotePoolOptions): Promise<Opened> =>
   begin(node, set, memory, options, false, (session, request) => session.open(request))
 
-export const createOnTarget = (
+export async function createOnTarget(
   node: string,
   set: string,
   memory: Memory,
   options: RemotePoolOptions,
   attributes: PoolAttributes | undefined,
-): Promise<Opened> => begin(node, set, memory, options, true, (session, request) => session.create(request, attributes))
+): Promise<Opened> {
+  checkAttributes(attributes)
+  return begin(node, set, memory, options, true, (session, request) => session.create(request, attributes))
+}
 
 async function begin(
   node: string,

@@ -1,4 +1,12 @@
-import { type Clock, type Log, type PoolAttributes, pageSize, RpmemError, systemClock } from '../core/index.js'
+import {
+  type Clock,
+  type Log,
+  malformedAttribute,
+  type PoolAttributes,
+  pageSize,
+  RpmemError,
+  systemClock,
+} from '../core/index.js'
 import { type Fabric, type Memory, nativeFabric, type ProviderName } from '../fabric-native/index.js'
 import { poolSetNameRule } from '../wire/index.js'
 import { parseAddress, type TargetAddress } from './address.js'
@@ -121,6 +129,15 @@ export function checkArguments(set: string, memory: Memory, options: RemotePoolO
   }
   if (size > memory.size) throw argument('size', 'the size must not pass that of the memory', size)
   return size
+}
+
+/** A caller's mistake must not pass for a bug of the encoder. */
+export function checkAttributes(attributes: PoolAttributes | undefined): void {
+  const field = attributes && malformedAttribute(attributes)
+  if (attributes === undefined || field === undefined) return
+  const value = attributes[field]
+  const given = typeof value === 'number' ? value : `${value?.length} bytes`
+  throw argument(`attributes.${field}`, `the attribute ${field} cannot be ${given}: see PoolAttributes`, given)
 }
 
 export const fabricOf = (options: RemotePoolOptions): Fabric => options.fabric ?? nativeFabric

@@ -10,7 +10,12 @@ import type {
 } from '../fabric-native/index.js'
 import type { Persisting } from '../pool/index.js'
 import { createOnTarget, type Opened, openOnTarget } from './remote-opening.js'
-import type { RemotePoolCreateOptions, RemotePoolOptions, RemotePoolRemoveOptions } from './remote-pool-options.js'
+import {
+  checkAttributes,
+  type RemotePoolCreateOptions,
+  type RemotePoolOptions,
+  type RemotePoolRemoveOptions,
+} from './remote-pool-options.js'
 import { removeRemotePool } from './remote-removal.js'
 import type { Session } from './session.js'
 import { aborted } from './ssh-failure.js'
@@ -222,6 +227,7 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
   /** rpmem_set_attr(3): durable in the headers of the target when it resolves. Undefined only for a pool without headers. */
   async setAttributes(attributes: PoolAttributes | undefined): Promise<void> {
     this.#checkState()
+    checkAttributes(attributes)
     const given = attributes !== undefined && !attributesAreZero(attributes)
     if (given !== this.#hasHeaders) throw contradiction(given)
     await this.#wait(() => this.#session.setAttributes(attributes))

@@ -1,5 +1,11 @@
 import t from 'tap'
-import { attributesAreZero, attributesEqual, type PoolAttributes, zeroAttributes } from '../../core/index.js'
+import {
+  attributesAreZero,
+  attributesEqual,
+  malformedAttribute,
+  type PoolAttributes,
+  zeroAttributes,
+} from '../../core/index.js'
 
 const names = Object.keys(zeroAttributes()) as (keyof PoolAttributes)[]
 
@@ -30,4 +36,14 @@ t.test('attributes are equal only if every field is', async t => {
 t.test('zero attributes are fresh each time', async t => {
   zeroAttributes().uuid[0] = 1
   t.ok(attributesAreZero(zeroAttributes()))
+})
+
+t.test('what no header could hold is named', t => {
+  const right = zeroAttributes()
+  t.equal(malformedAttribute(right), undefined)
+  t.equal(malformedAttribute({ ...right, signature: Buffer.from('SHORT') }), 'signature')
+  t.equal(malformedAttribute({ ...right, prevUuid: new Uint8Array(17) }), 'prevUuid')
+  for (const major of [-1, 0.5, Number.NaN, 2 ** 32]) t.equal(malformedAttribute({ ...right, major }), 'major')
+  t.equal(malformedAttribute({ ...right, major: 2 ** 32 - 1 }), undefined)
+  t.end()
 })
