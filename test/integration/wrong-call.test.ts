@@ -71,6 +71,13 @@ t.test('the layer of rpmem_persist(3) guards its range, its header and its lanes
     t.throws(() => pool.flush(offset, length), wrong)
     await t.rejects(pool.deepPersist(offset, length), wrong)
   }
+  for (const wrong of [{ signature: Buffer.from('SHORT') }, { major: -1 }, { uuid: new Uint8Array(15) }]) {
+    const [field] = Object.keys(wrong)
+    await t.rejects(pool.setAttributes({ ...attributes, ...wrong }), {
+      code: 'ERR_ARGUMENT',
+      facts: { argument: `attributes.${field}` },
+    })
+  }
   for (const lane of [3, -1, 0.5, Number.NaN, 2 ** 32]) {
     const wrong = { code: 'ERR_LANE_RANGE', facts: { lane, laneCount: 3 } }
     t.throws(() => pool.persistSync(pageSize, 8, { lane }), wrong)
