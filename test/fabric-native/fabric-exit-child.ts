@@ -56,7 +56,9 @@ const scenarios: Record<string, () => unknown> = {
   },
   async 'listener throws'() {
     const { service, lanes } = await open()
+    const alive = setTimeout(() => {}, 10_000)
     lanes.onDown(() => {
+      clearTimeout(alive)
       throw new Error('on purpose')
     })
     await service.close()

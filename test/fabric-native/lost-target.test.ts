@@ -8,7 +8,12 @@ const unknown = { durability: 'unknown' }
 const lost = { code: 'ERR_TARGET_LOST', ...unknown }
 const late = { code: 'ERR_DEADLINE', ...unknown }
 
-const downOf = (lanes: Lanes): Promise<Error> => new Promise(resolve => lanes.onDown(resolve))
+/** Lanes do not keep the event loop alive, so the wait for their end does. */
+function downOf(lanes: Lanes): Promise<Error> {
+  const alive = setTimeout(() => {}, 20_000)
+  return new Promise<Error>(resolve => lanes.onDown(resolve)).finally(() => clearTimeout(alive))
+}
+
 const since = (start: number): number => performance.now() - start
 
 for (const provider of ['tcp', 'sockets'] as const) {
@@ -55,7 +60,9 @@ for (const provider of ['tcp', 'sockets'] as const) {
       read: lanes => lanes.read(pageSize, new Uint8Array(64), { deadlineMs: 150 }),
       finish: lanes => lanes.finish(lanes.start(pageSize, 64, { deadlineMs: 150 })),
     }
-    for (const [name, call] of Object.entries(calls)) {
+    // The ways to wait are the same over every provider; one of each suffices for the slow one.
+    const chosen = Object.entries(calls).filter(([name]) => provider === 'tcp' || /^(persist|readSync)/.test(name))
+    for (const [name, call] of chosen) {
       const { target, lanes } = await connectProcess(t, provider)
       lanes.persistSync(pageSize, 64)
       await stop(target)
