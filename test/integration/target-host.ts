@@ -123,6 +123,11 @@ export class TargetHost {
     return within(boundMs, () => this.daemons().length === 0)
   }
 
+  /** Milliseconds until this daemon is gone; undefined if that takes too long. */
+  end(daemon: number, boundMs = 2000): Promise<number | undefined> {
+    return within(boundMs, () => !processIsThere(daemon))
+  }
+
   log(): string {
     const path = join(this.folder, 'log')
     return existsSync(path) ? readFileSync(path, 'utf8') : ''
