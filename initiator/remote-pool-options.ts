@@ -42,7 +42,7 @@ export interface SshOptions {
   readonly agentSocket?: string
   /** Instead of the home directory. */
   readonly home?: string
-  /** Milliseconds for TCP connection and handshake each; default 15 000. */
+  /** Milliseconds for each step: TCP connection, handshake, jump, start of the command; default 15 000. */
   readonly connectTimeoutMs?: number
 }
 

@@ -2,9 +2,10 @@ import type { Client, ClientChannel } from 'ssh2'
 import { type Log, type RpmemError, silentLog } from '../core/index.js'
 import { formatAddress, type TargetAddress } from './address.js'
 import type { LaunchOptions, RemoteEnd, RemoteProcess, RemoteShell } from './remote-shell.js'
+import { type AnswerOptions, sshAnswer } from './ssh-answer.js'
 import { describeHost, type HostConfig, resolveHost, type SshConfigFiles } from './ssh-config.js'
 import { connectChain, type SshConnection } from './ssh-connection.js'
-import { aborted, unreachable } from './ssh-failure.js'
+import { unreachable } from './ssh-failure.js'
 import type { IdentitySources } from './ssh-identity.js'
 
 export interface SshClientOptions extends SshConfigFiles, IdentitySources {
@@ -12,12 +13,13 @@ export interface SshClientOptions extends SshConfigFiles, IdentitySources {
   /** Used instead of those of the configuration. */
   readonly knownHostsFiles?: readonly string[] | undefined
   readonly identityFiles?: readonly string[] | undefined
-  /** For the TCP connection and for the handshake of each hop; the configuration's ConnectTimeout wins. Default 15 s. */
+  /** For the TCP connection, the handshake of each hop, each step to the next and the start of the command; the configuration's ConnectTimeout wins. Default 15 s. */
   readonly connectTimeoutMs?: number | undefined
   readonly log?: Log
 }
 
 const maxJumps = 8
+const startOfCommand = { late: 'it did not start the command', refused: 'it does not run commands' }
 
 /** The built-in SSH client. Each launch makes a connection of its own, as each ssh process would. */
 export class SshClient implements RemoteShell {
@@ -37,7 +39,9 @@ export class SshClient implements RemoteShell {
     const { agentSocket, home, connectTimeoutMs = 15_000 } = this.#options
     const connection = await connectChain(hosts, { agentSocket, home, connectTimeoutMs, signal, family })
     try {
-      return remoteProcess(connection, await execute(connection.client, command, signal), this.name)
+      const timeoutMs = hosts.at(-1)?.connectTimeoutMs ?? connectTimeoutMs
+      const waiting = { target: this.name, ...startOfCommand, timeoutMs, signal }
+      return remoteProcess(connection, await execute(connection.client, command, waiting), this.name)
     } catch (error) {
       connection.end()
       throw error
@@ -65,16 +69,8 @@ export class SshClient implements RemoteShell {
   }
 }
 
-function execute(client: Client, command: string, signal: AbortSignal | undefined): Promise<ClientChannel> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(aborted(signal as AbortSignal))
-    signal?.addEventListener('abort', abort, { once: true })
-    client.exec(command, { pty: false }, (error, channel) => {
-      signal?.removeEventListener('abort', abort)
-      if (error) reject(unreachable('the target', 'it does not run commands', error))
-      else resolve(channel)
-    })
-  })
+function execute(client: Client, command: string, options: AnswerOptions): Promise<ClientChannel> {
+  return sshAnswer(done => client.exec(command, { pty: false }, done), options)
 }
 
 function remoteProcess(connection: SshConnection, channel: ClientChannel, name: string): RemoteProcess {

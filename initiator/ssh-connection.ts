@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import ssh2, { type Client } from 'ssh2'
 import { type RpmemError, systemCode } from '../core/index.js'
+import { sshAnswer } from './ssh-answer.js'
 import { Authentication } from './ssh-authentication.js'
 import { describeHost, type HostConfig } from './ssh-config.js'
 import { aborted, connectFailure, unreachable } from './ssh-failure.js'
@@ -38,7 +39,7 @@ export async function connectChain(hosts: readonly HostConfig[], options: Connec
     let client = await authenticate(first, socket, options)
     clients.unshift(client)
     for (const host of further) {
-      client = await authenticate(host, await forward(client, host), options)
+      client = await authenticate(host, await forward(client, host, options), options)
       clients.unshift(client)
     }
     return { client, socket, peerAddress: further.length === 0 ? socket.remoteAddress : undefined, end }
@@ -72,12 +73,13 @@ function openSocket(host: HostConfig, options: ConnectionOptions): Promise<Socke
   })
 }
 
-function forward(client: Client, { host, port, ...rest }: HostConfig): Promise<Duplex> {
-  return new Promise((resolve, reject) => {
-    client.forwardOut('127.0.0.1', 0, host, port, (error, stream) => {
-      if (error) reject(unreachable(describeHost({ host, port, ...rest }), 'the jump host cannot reach it', error))
-      else resolve(stream)
-    })
+function forward(client: Client, host: HostConfig, options: ConnectionOptions): Promise<Duplex> {
+  return sshAnswer<Duplex>(done => client.forwardOut('127.0.0.1', 0, host.host, host.port, done), {
+    target: describeHost(host),
+    late: 'the jump host did not reach it',
+    refused: 'the jump host cannot reach it',
+    timeoutMs: host.connectTimeoutMs ?? options.connectTimeoutMs,
+    signal: options.signal,
   })
 }
 
