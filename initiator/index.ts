@@ -2,13 +2,8 @@ export { formatAddress, parseAddress, type TargetAddress } from './address.js'
 export { type Environment, processEnvironment, readEnvironment } from './environment.js'
 export { ExternalClient } from './external-client.js'
 export type { RemoveOptions } from './remote-command.js'
-export {
-  type RemoteOperation,
-  RemotePool,
-  type RemotePoolEvents,
-  type RemoteWait,
-  type Transport,
-} from './remote-pool.js'
+export type { RemoteOperation, RemotePoolEvents, RemoteWait, Transport } from './remote-operation.js'
+export { RemotePool } from './remote-pool.js'
 export type {
   RemotePoolCreateOptions,
   RemotePoolOptions,

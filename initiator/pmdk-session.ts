@@ -12,6 +12,7 @@ import {
   violation,
 } from '../wire/index.js'
 import type { ControlChannel } from './control-channel.js'
+import { DialectSession } from './dialect-session.js'
 import type { Grant, PoolRequest, Session, SessionDeadlines } from './session.js'
 
 interface Waiting {
@@ -23,31 +24,24 @@ interface Waiting {
 const closeMs = 35_000
 
 /** The conversation with PMDK's rpmemd: one request at a time, each answered at its full length. */
-export class PmdkSession implements Session {
+export class PmdkSession extends DialectSession implements Session {
   readonly dialect = 'pmdk'
   readonly software = 'PMDK rpmemd'
   readonly offers = undefined
-  readonly #channel: ControlChannel
   readonly #clock: Clock
   readonly #deadlines: SessionDeadlines
   #waiting: Waiting | undefined
   #last: Promise<unknown> = Promise.resolve()
-  #lost: Error | undefined
-  #listener: (error: Error) => void = () => {}
 
   constructor(channel: ControlChannel, clock: Clock, deadlines: SessionDeadlines) {
-    this.#channel = channel
+    super(channel)
     this.#clock = clock
     this.#deadlines = deadlines
     channel.serve(
       pmdkResponseShape,
       frame => this.#received(frame),
-      error => this.#end(error),
+      error => this.end(error),
     )
-  }
-
-  get peerAddress(): string | undefined {
-    return this.#channel.peerAddress
   }
 
   async create(request: PoolRequest, attributes: PoolAttributes | undefined): Promise<Grant> {
@@ -65,28 +59,12 @@ export class PmdkSession implements Session {
     await this.#ask({ type: 'setAttributes', attributes }, this.#deadlines.answerMs)
   }
 
-  async close(remove: boolean): Promise<void> {
-    if (this.#lost) throw this.#lost
-    try {
-      await this.#ask({ type: 'close', remove }, closeMs)
-      await this.#channel.finish()
-    } finally {
-      this.#channel.kill()
-    }
+  protected override async sayGoodbye(remove: boolean): Promise<void> {
+    await this.#ask({ type: 'close', remove }, closeMs)
   }
 
-  onLost(listener: (error: Error) => void): void {
-    this.#listener = listener
-    if (this.#lost) listener(this.#lost)
-  }
-
-  abandon(error: Error): void {
-    this.#end(error)
-    this.#channel.kill()
-  }
-
-  unref(): void {
-    this.#channel.unref()
+  protected override rejectWaiting(error: Error): void {
+    this.#waiting?.reject(error)
   }
 
   async #ask<R extends PmdkRequest>(request: R, deadlineMs: number) {
@@ -101,9 +79,9 @@ export class PmdkSession implements Session {
   /** Without an answer in time nobody knows which request the next answer belongs to: the session ends. */
   #exchange(bytes: Uint8Array, type: PmdkRequestType, deadlineMs: number): Promise<Frame> {
     return new Promise<Frame>((resolve, reject) => {
-      if (this.#lost) throw this.#lost
+      if (this.lost) throw this.lost
       assert(this.#waiting === undefined, 'requests to PMDK go one at a time')
-      const late = () => this.#channel.fail(lateError(type, deadlineMs))
+      const late = () => this.channel.fail(lateError(type, deadlineMs))
       const cancel = this.#clock.after(deadlineMs, late, 'holds')
       const settle = () => {
         cancel()
@@ -119,20 +97,13 @@ export class PmdkSession implements Session {
           reject(error)
         },
       }
-      this.#channel.send(bytes)
+      this.channel.send(bytes)
     })
   }
 
   #received(frame: Frame): void {
     if (this.#waiting === undefined) throw violation('PMDK response', 'nobody asked for this message')
     this.#waiting.resolve(frame)
-  }
-
-  #end(error: Error): void {
-    if (this.#lost) return
-    this.#lost = error
-    this.#waiting?.reject(error)
-    this.#listener(error)
   }
 }
 

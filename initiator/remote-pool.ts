@@ -1,15 +1,11 @@
 import { EventEmitter } from 'node:events'
-import { attributesAreZero, hasCode, type PoolAttributes, pageSize, RpmemError } from '../core/index.js'
-import type {
-  DurabilityMethod,
-  LaneOperation,
-  Lanes,
-  Memory,
-  PersistMethod,
-  ProviderName,
-} from '../fabric-native/index.js'
+import { attributesAreZero, hasCode, type PoolAttributes, RpmemError } from '../core/index.js'
+import type { DurabilityMethod, LaneOperation, Lanes, Memory } from '../fabric-native/index.js'
 import type { Persisting } from '../pool/index.js'
+import { unlessAborted } from './abortable-wait.js'
+import { RemoteBounds } from './remote-bounds.js'
 import { createOnTarget, type Opened, openOnTarget } from './remote-opening.js'
+import type { RemoteOperation, RemotePoolEvents, RemoteWait, Transport } from './remote-operation.js'
 import {
   checkAttributes,
   type RemotePoolCreateOptions,
@@ -18,36 +14,9 @@ import {
 } from './remote-pool-options.js'
 import { removeRemotePool } from './remote-removal.js'
 import type { Session } from './session.js'
-import { aborted } from './ssh-failure.js'
-import type { TransportReason } from './transport.js'
+import { StartedPersist } from './started-persist.js'
+import { lossOf } from './target-loss.js'
 import { Watchdog } from './watchdog.js'
-
-/** The path that the data takes, and why. */
-export interface Transport {
-  readonly provider: ProviderName
-  readonly persistMethod: PersistMethod
-  readonly why: readonly TransportReason[]
-}
-
-export interface RemotePoolEvents {
-  /** Once, with the reason: the target is dead, stopped or cut off. Every call fails from here on. */
-  lost: [error: RpmemError]
-  closed: []
-}
-
-export interface RemoteOperation {
-  /** 0 … laneCount - 1; default: any free lane (flush and drain: lane 0). */
-  readonly lane?: number
-  /** Give up that aligned 8 bytes become durable as one (RPMEM_PERSIST_RELAXED, RPMEM_FLUSH_RELAXED). */
-  readonly relaxed?: boolean
-  /** Milliseconds until the call settles; default as given to create or open. */
-  readonly deadlineMs?: number
-}
-
-export interface RemoteWait extends RemoteOperation {
-  /** Ends the wait with ERR_ABORTED; what was sent may still become durable. */
-  readonly signal?: AbortSignal
-}
 
 const pingIntervalMs = 500
 const pingRounds = 4
@@ -71,6 +40,7 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
   readonly #session: Session
   readonly #lanes: Lanes
   readonly #hasHeaders: boolean
+  readonly #bounds: RemoteBounds
   readonly #defaults: LaneOperation
   readonly #watchdog: Watchdog
   #attributes: PoolAttributes | undefined
@@ -92,6 +62,7 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
     this.#lanes = lanes
     this.#attributes = grant.attributes
     this.#hasHeaders = grant.attributes !== undefined && !attributesAreZero(grant.attributes)
+    this.#bounds = new RemoteBounds({ name: this.name, size, laneCount: lanes.count, hasHeaders: this.#hasHeaders })
     this.#defaults = { deadlineMs: options.deadlineMs ?? 3000 }
     this.#watchdog = new Watchdog({
       clock: target.clock,
@@ -209,7 +180,7 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
   /** rpmem_read(3), blocking: what the target holds, header page included. */
   readSync(offset: number, into: Uint8Array, operation?: RemoteOperation): void {
     this.#checkState(operation)
-    this.#checkRange(offset, into.length)
+    this.#bounds.checkReadable(offset, into.length)
     try {
       this.#lanes.readSync(offset, into, this.#with(operation))
     } catch (error) {
@@ -220,7 +191,7 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
   /** rpmem_read(3). `into` must stay untouched until the promise settles. */
   async read(offset: number, into: Uint8Array, operation?: RemoteWait): Promise<void> {
     this.#checkState(operation)
-    this.#checkRange(offset, into.length)
+    this.#bounds.checkReadable(offset, into.length)
     await this.#wait(() => this.#lanes.read(offset, into, this.#with(operation)), operation)
   }
 
@@ -267,26 +238,13 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
 
   #check(offset: number, length: number, operation: RemoteOperation | undefined): void {
     this.#checkState(operation)
-    this.#checkRange(offset, length)
-    if (this.#hasHeaders && offset < pageSize) throw headerProtected(offset, length)
+    this.#bounds.checkWritable(offset, length)
   }
 
   #checkState(operation?: RemoteOperation): void {
     if (this.#closing) throw new RpmemError('ERR_CLOSED', `${this.name} is closed`, { facts: { pool: this.name } })
     if (this.#lost) throw this.#lost
-    const lane = operation?.lane
-    if (lane !== undefined && !(Number.isInteger(lane) && lane >= 0 && lane < this.laneCount)) {
-      throw new RpmemError('ERR_LANE_RANGE', `there is no lane ${lane}`, { facts: { lane, laneCount: this.laneCount } })
-    }
-  }
-
-  #checkRange(offset: number, length: number): void {
-    const whole = Number.isSafeInteger(offset) && Number.isSafeInteger(length)
-    if (whole && offset >= 0 && length >= 0 && offset < this.size && length <= this.size - offset) return
-    const { size } = this
-    throw new RpmemError('ERR_RANGE', `${length} bytes at ${offset} lie outside the ${size} bytes of ${this.name}`, {
-      facts: { offset, length, size },
-    })
+    this.#bounds.checkLane(operation?.lane)
   }
 
   #with(operation: RemoteOperation | undefined): LaneOperation {
@@ -335,56 +293,7 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
   }
 }
 
-class StartedPersist implements Persisting {
-  readonly #lanes: Lanes
-  readonly #ticket: number
-  readonly #translate: (error: unknown) => unknown
-
-  constructor(lanes: Lanes, ticket: number, translate: (error: unknown) => unknown) {
-    this.#lanes = lanes
-    this.#ticket = ticket
-    this.#translate = translate
-  }
-
-  finishSync(): void {
-    try {
-      this.#lanes.finishSync(this.#ticket)
-    } catch (error) {
-      throw this.#translate(error)
-    }
-  }
-
-  finish(): Promise<void> {
-    return this.#lanes.finish(this.#ticket).catch((error: unknown) => {
-      throw this.#translate(error)
-    })
-  }
-}
-
-function lossOf(pool: string, cause: Error): RpmemError {
-  return RpmemError.wrap('ERR_TARGET_LOST', `${pool}: the target was lost: ${cause.message}`, cause, {
-    facts: { pool, ...(cause instanceof RpmemError ? cause.facts : {}) },
-    durability: 'unknown',
-  })
-}
-
 function contradiction(given: boolean): RpmemError {
   const rule = given ? 'the pool has no headers for attributes' : 'the headers of the pool need attributes'
   return new RpmemError('ERR_ATTRIBUTES', rule)
-}
-
-function headerProtected(offset: number, length: number): RpmemError {
-  return new RpmemError('ERR_HEADER_PROTECTED', `${length} bytes at ${offset} touch the header page`, {
-    facts: { offset, length, first: pageSize },
-  })
-}
-
-/** The call goes on behind the back of a caller that no longer waits; its end is heard and dropped. */
-function unlessAborted<T>(call: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(aborted(signal))
-    if (signal.aborted) abort()
-    signal.addEventListener('abort', abort, { once: true })
-    call.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
-  })
 }

@@ -12,6 +12,7 @@ import {
   violation,
 } from '../wire/index.js'
 import type { ControlChannel } from './control-channel.js'
+import { DialectSession } from './dialect-session.js'
 import type { Grant, PoolRequest, Session, SessionDeadlines } from './session.js'
 
 interface Waiting {
@@ -24,9 +25,8 @@ type Request = Extract<ControlMessage, { type: 'create' | 'open' | 'setAttribute
 type Unnumbered<R> = R extends Request ? Omit<R, 'id'> : never
 
 /** The conversation of the rpmem dialect (docs/protocol.md). Requests may overlap; answers find them by their number. */
-export class RpmemSession implements Session {
+export class RpmemSession extends DialectSession implements Session {
   readonly dialect = 'rpmem'
-  readonly #channel: ControlChannel
   readonly #clock: Clock
   readonly #deadlines: SessionDeadlines
   readonly #waiting = new Map<number, Waiting>()
@@ -34,11 +34,9 @@ export class RpmemSession implements Session {
   #offers: readonly ProviderReport[] = []
   #software = ''
   #nextId = 1
-  #lost: Error | undefined
-  #listener: (error: Error) => void = () => {}
 
   private constructor(channel: ControlChannel, clock: Clock, deadlines: SessionDeadlines) {
-    this.#channel = channel
+    super(channel)
     this.#clock = clock
     this.#deadlines = deadlines
   }
@@ -63,10 +61,6 @@ export class RpmemSession implements Session {
     return this.#software
   }
 
-  get peerAddress(): string | undefined {
-    return this.#channel.peerAddress
-  }
-
   async create(request: PoolRequest, attributes: PoolAttributes | undefined): Promise<Grant> {
     return grantOf(await this.#ask({ type: 'create', ...request, attributes }, 'ready', this.#deadlines.openMs))
   }
@@ -79,47 +73,33 @@ export class RpmemSession implements Session {
     await this.#ask({ type: 'setAttributes', attributes }, 'done', this.#deadlines.answerMs)
   }
 
-  async close(remove: boolean): Promise<void> {
-    if (this.#lost) throw this.#lost
-    try {
-      await this.#ask({ type: 'close', remove }, 'done', this.#deadlines.answerMs)
-      await this.#channel.finish()
-    } finally {
-      this.#channel.kill()
-    }
-  }
-
   async ping(): Promise<void> {
     await this.#ask({ type: 'ping' }, 'pong', undefined)
   }
 
-  onLost(listener: (error: Error) => void): void {
-    this.#listener = listener
-    if (this.#lost) listener(this.#lost)
+  protected override async sayGoodbye(remove: boolean): Promise<void> {
+    await this.#ask({ type: 'close', remove }, 'done', this.#deadlines.answerMs)
   }
 
-  abandon(error: Error): void {
-    this.#end(error)
-    this.#channel.kill()
-  }
-
-  unref(): void {
-    this.#channel.unref()
+  protected override rejectWaiting(error: Error): void {
+    this.#hello?.reject(error)
+    for (const waiting of this.#waiting.values()) waiting.reject(error)
+    this.#waiting.clear()
   }
 
   async #negotiate(): Promise<void> {
     const hello = await this.#answer('hello', this.#deadlines.answerMs, waiting => {
       this.#hello = waiting
-      this.#channel.serve(
+      this.channel.serve(
         controlShape,
         frame => this.#received(frame),
-        error => this.#end(error),
+        error => this.end(error),
       )
     })
     assert(hello.type === 'hello', 'the answer has the type that was asked for')
     this.#software = hello.software
     this.#offers = hello.offers
-    this.#channel.send(encodeControl(acceptHello(hello)))
+    this.channel.send(encodeControl(acceptHello(hello)))
   }
 
   async #ask(
@@ -127,14 +107,14 @@ export class RpmemSession implements Session {
     answer: ControlType,
     deadlineMs: number | undefined,
   ): Promise<ControlMessage> {
-    if (this.#lost) throw this.#lost
+    if (this.lost) throw this.lost
     const id = this.#nextId++
     return this.#answer(
       answer,
       deadlineMs,
       waiting => {
         this.#waiting.set(id, waiting)
-        this.#channel.send(encodeControl({ ...request, id } as Request))
+        this.channel.send(encodeControl({ ...request, id } as Request))
       },
       () => this.#waiting.delete(id),
     )
@@ -195,16 +175,7 @@ export class RpmemSession implements Session {
   #failed(message: ControlMessage<'failure'>, waiting: Waiting | undefined): void {
     const error = errorOf(message)
     if (waiting) waiting.reject(error)
-    else if (message.id === 0) this.#channel.fail(error)
-  }
-
-  #end(error: Error): void {
-    if (this.#lost) return
-    this.#lost = error
-    this.#hello?.reject(error)
-    for (const waiting of this.#waiting.values()) waiting.reject(error)
-    this.#waiting.clear()
-    this.#listener(error)
+    else if (message.id === 0) this.channel.fail(error)
   }
 }
 

@@ -1,0 +1,30 @@
+import type { RpmemError } from '../core/index.js'
+import type { PersistMethod, ProviderName } from '../fabric-native/index.js'
+import type { TransportReason } from './transport.js'
+
+/** The path that the data takes, and why. */
+export interface Transport {
+  readonly provider: ProviderName
+  readonly persistMethod: PersistMethod
+  readonly why: readonly TransportReason[]
+}
+
+export interface RemotePoolEvents {
+  /** Once, with the reason: the target is dead, stopped or cut off. Every call fails from here on. */
+  lost: [error: RpmemError]
+  closed: []
+}
+
+export interface RemoteOperation {
+  /** 0 … laneCount - 1; default: any free lane (flush and drain: lane 0). */
+  readonly lane?: number
+  /** Give up that aligned 8 bytes become durable as one (RPMEM_PERSIST_RELAXED, RPMEM_FLUSH_RELAXED). */
+  readonly relaxed?: boolean
+  /** Milliseconds until the call settles; default as given to create or open. */
+  readonly deadlineMs?: number
+}
+
+export interface RemoteWait extends RemoteOperation {
+  /** Ends the wait with ERR_ABORTED; what was sent may still become durable. */
+  readonly signal?: AbortSignal
+}
