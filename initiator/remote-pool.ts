@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import { attributesAreZero, hasCode, type PoolAttributes, RpmemError } from '../core/index.js'
+import { attributesAreZero, type Clock, hasCode, type PoolAttributes, RpmemError } from '../core/index.js'
 import type { DurabilityMethod, LaneOperation, Lanes, Memory } from '../fabric-native/index.js'
 import type { Persisting } from '../pool/index.js'
 import { unlessAborted } from './abortable-wait.js'
@@ -15,11 +15,13 @@ import {
 import { removeRemotePool } from './remote-removal.js'
 import type { Session } from './session.js'
 import { StartedPersist } from './started-persist.js'
-import { lossOf } from './target-loss.js'
+import { lossOf, lostBefore, silenceOf } from './target-loss.js'
 import { Watchdog } from './watchdog.js'
 
 const pingIntervalMs = 500
 const pingRounds = 4
+/** What is persisted is safe already: a target that does not answer the close is not waited for any longer. */
+const goodbyeMs = 3000
 
 /**
  * One remote replica of a memory, function by function as librpmem(7): rpmem_create(3), rpmem_persist(3) and their kin. Offsets
@@ -42,6 +44,7 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
   readonly #hasHeaders: boolean
   readonly #bounds: RemoteBounds
   readonly #defaults: LaneOperation
+  readonly #clock: Clock
   readonly #watchdog: Watchdog
   #attributes: PoolAttributes | undefined
   #lost: RpmemError | undefined
@@ -64,12 +67,13 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
     this.#hasHeaders = grant.attributes !== undefined && !attributesAreZero(grant.attributes)
     this.#bounds = new RemoteBounds({ name: this.name, size, laneCount: lanes.count, hasHeaders: this.#hasHeaders })
     this.#defaults = { deadlineMs: options.deadlineMs ?? 3000 }
+    this.#clock = target.clock
     this.#watchdog = new Watchdog({
       clock: target.clock,
       ping: () => this.#ping(),
       intervalMs: pingIntervalMs,
       rounds: pingRounds,
-      onSilent: silentMs => this.#lose(new RpmemError('ERR_DEADLINE', `the target has been silent for ${silentMs} ms`)),
+      onSilent: silentMs => this.#lose(silenceOf(silentMs)),
     })
     lanes.onDown(error => this.#lose(error))
     session.onLost(error => this.#lose(error))
@@ -147,7 +151,7 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
 
   /** rpmem_drain(3), blocking. */
   drainSync(operation?: RemoteOperation): void {
-    this.#checkState(operation)
+    this.#checkState(operation, 'owing')
     try {
       this.#lanes.drainSync(this.#with(operation))
     } catch (error) {
@@ -157,7 +161,7 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
 
   /** rpmem_drain(3). */
   async drain(operation?: RemoteWait): Promise<void> {
-    this.#checkState(operation)
+    this.#checkState(operation, 'owing')
     await this.#wait(() => this.#lanes.drain(this.#with(operation)), operation)
   }
 
@@ -207,7 +211,8 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
 
   /**
    * rpmem_close(3): lets pending calls settle, then ends lanes and session. Idempotent. `remove` takes back a pool that this
-   * object created. A lost pool closes without error, unless it was to be removed.
+   * object created. A lost pool closes without error, also if the loss shows only now: a target that does not answer within
+   * 3 s is left to itself. With `remove` that is ERR_TARGET_LOST: the pool may or may not be there still.
    */
   close({ remove = false }: { readonly remove?: boolean } = {}): Promise<void> {
     // A blocking call may have met the end of the lanes before the event loop could tell of it.
@@ -229,10 +234,22 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
     this.#watchdog.stop()
     await this.#lanes.close()
     try {
-      if (!this.#lost) await this.#session.close(remove)
+      if (!this.#lost) await this.#sayGoodbye(remove)
       else if (remove) throw this.#lost
     } finally {
       this.emit('closed')
+    }
+  }
+
+  async #sayGoodbye(remove: boolean): Promise<void> {
+    const cancel = this.#clock.after(goodbyeMs, () => this.#lose(silenceOf(goodbyeMs)), 'holds')
+    try {
+      await this.#session.close(remove)
+    } catch (error) {
+      if (!this.#lost) throw error
+      if (remove) throw this.#lost
+    } finally {
+      cancel()
     }
   }
 
@@ -241,9 +258,10 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
     this.#bounds.checkWritable(offset, length)
   }
 
-  #checkState(operation?: RemoteOperation): void {
+  /** `owing`: the call speaks of ranges that were sent before it. */
+  #checkState(operation?: RemoteOperation, owing?: 'owing'): void {
     if (this.#closing) throw new RpmemError('ERR_CLOSED', `${this.name} is closed`, { facts: { pool: this.name } })
-    if (this.#lost) throw this.#lost
+    if (this.#lost) throw owing ? this.#lost : lostBefore(this.#lost)
     this.#bounds.checkLane(operation?.lane)
   }
 
@@ -282,14 +300,12 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
   #lose(cause: Error): void {
     if (this.#lost) return
     this.#watchdog.stop()
-    if (this.#closing) return
     const lost = lossOf(this.name, cause)
     this.#lost = lost
     this.#session.abandon(lost)
-    this.#lanes.close().then(
-      () => this.emit('lost', lost),
-      () => this.emit('lost', lost),
-    )
+    const ended = this.#lanes.close().catch(() => {})
+    // Whoever closes the pool learns it from close, if it matters.
+    if (!this.#closing) void ended.then(() => this.emit('lost', lost))
   }
 }
 

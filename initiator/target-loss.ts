@@ -7,3 +7,12 @@ export function lossOf(pool: string, cause: Error): RpmemError {
     durability: 'unknown',
   })
 }
+
+/** The same loss for a call that came too late: it has begun nothing. */
+export function lostBefore(loss: RpmemError): RpmemError {
+  const { code, message, facts } = loss
+  return RpmemError.wrap(code, message, loss, { facts, durability: 'none' })
+}
+
+export const silenceOf = (silentMs: number): RpmemError =>
+  new RpmemError('ERR_DEADLINE', `the target has been silent for ${silentMs} ms`)

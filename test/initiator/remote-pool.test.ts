@@ -120,6 +120,56 @@ for (const dialect of ['rpmem', 'pmdk'] as const) {
       await refusesAll(t, pool, 'ERR_TARGET_LOST')
     })
 
+    t.test('a call that comes after the loss has begun nothing, but a drain may speak of what was', async t => {
+      const { create, kill } = await targetBed(t, dialect)
+      const pool = await create()
+      const lost = whenLost(pool)
+      pool.flush(4096, 64)
+      kill()
+      await lost(t)
+      const begunNothing = { code: 'ERR_TARGET_LOST', durability: 'none', cause: { durability: 'unknown' } }
+      t.throws(() => pool.persistSync(4096, 8), begunNothing)
+      t.throws(() => pool.flush(4096, 8), begunNothing)
+      await t.rejects(pool.persist(4096, 8), begunNothing)
+      await t.rejects(pool.read(4096, new Uint8Array(8)), begunNothing)
+      t.throws(() => pool.drainSync(), { code: 'ERR_TARGET_LOST', durability: 'unknown' })
+      await t.rejects(pool.drain(), { code: 'ERR_TARGET_LOST', durability: 'unknown' })
+    })
+
+    t.test('a pool whose target has died under a persist closes in peace', async t => {
+      const { create, kill } = await targetBed(t, dialect)
+      const pool = await create()
+      kill()
+      t.throws(() => pool.persistSync(4096, 8), { code: 'ERR_TARGET_LOST' })
+      await Promise.all([pool.close(), pool.close()])
+    })
+
+    t.test('a loss that shows only while the pool is closed matters to a removal alone', async t => {
+      for (const remove of [false, true]) {
+        await t.test(`remove: ${remove}`, async t => {
+          const { create, kill } = await targetBed(t, dialect)
+          const pool = await create()
+          kill()
+          if (remove) await t.rejects(pool.close({ remove }), { code: 'ERR_TARGET_LOST' })
+          else await pool.close()
+        })
+      }
+    })
+
+    t.test('close of a stopped target settles within four seconds, and says if a removal is in doubt', async t => {
+      for (const remove of [false, true]) {
+        await t.test(`remove: ${remove}`, async t => {
+          const { create, stop } = await targetBed(t, dialect)
+          const pool = await create()
+          const before = performance.now()
+          stop()
+          if (remove) await t.rejects(pool.close({ remove }), { code: 'ERR_TARGET_LOST' })
+          else await pool.close()
+          t.ok(performance.now() - before < 4000, 'in time')
+        })
+      }
+    })
+
     t.test('the method of the target is known or, over the PMDK dialect, deduced', async t => {
       const { create, storage } = await targetBed(t, dialect)
       const pool = await create()
