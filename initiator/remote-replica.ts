@@ -33,12 +33,14 @@ export class RemotePoolReplica implements RemoteReplica {
     return this.pool.failure
   }
 
+  /** librpmem refuses an empty range at the end of the pool, which Pool allows: it stays here. */
   start(offset: number, length: number, options: PersistOptions): Persisting {
+    if (length === 0) return nothing
     return this.pool.start(offset, length, options)
   }
 
   flush(offset: number, length: number, options: PersistOptions): void {
-    this.pool.flush(offset, length, options)
+    if (length > 0) this.pool.flush(offset, length, options)
   }
 
   drainSync(options: PersistOptions): void {
@@ -57,6 +59,8 @@ export class RemotePoolReplica implements RemoteReplica {
     return this.pool.close(options)
   }
 }
+
+const nothing: Persisting = { finishSync() {}, async finish() {} }
 
 /** Reaches REPLICA lines by SSH and mirrors over lanes, with the same options for each. */
 export class SshConnector implements RemoteConnector {
