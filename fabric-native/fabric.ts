@@ -100,7 +100,7 @@ export interface ConnectOptions {
 }
 
 export interface LaneOperation {
-  /** Default: any free lane, chosen by the implementation. */
+  /** 0 … count - 1; default 0. */
   readonly lane?: number
   /** Give up 8-byte atomicity on the target (RPMEM_PERSIST_RELAXED, RPMEM_FLUSH_RELAXED). */
   readonly relaxed?: boolean

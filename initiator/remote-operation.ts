@@ -15,8 +15,9 @@ export interface RemotePoolEvents {
   closed: []
 }
 
+/** How one call is carried out. Source: the lane and flags arguments of rpmem_persist(3). */
 export interface RemoteOperation {
-  /** 0 … laneCount - 1; default: any free lane (flush and drain: lane 0). */
+  /** 0 … laneCount - 1; default 0. Lanes are unordered among themselves: callers that should not wait for each other name different ones. */
   readonly lane?: number
   /** Give up that aligned 8 bytes become durable as one (RPMEM_PERSIST_RELAXED, RPMEM_FLUSH_RELAXED). */
   readonly relaxed?: boolean

@@ -29,13 +29,14 @@ const goodbyeMs = 3000
  * its storage's own method (`durability`).
  */
 export class RemotePool extends EventEmitter<RemotePoolEvents> {
+  /** Lanes granted, at least 1. Source: nlanes of rpmem_create(3) and rpmem_open(3). */
   readonly laneCount: number
-  /** Asked for; the target may have granted fewer. */
+  /** Lanes asked for; the target may have granted fewer. Source: nlanes of rpmem_create(3) and rpmem_open(3), on entry. */
   readonly lanesRequested: number
   readonly transport: Transport
   /** How the target makes bytes durable; undefined if a PMDK peer does not say. */
   readonly durability: DurabilityMethod | undefined
-  /** Bytes mirrored. */
+  /** Bytes mirrored, from pool offset 0, header page included. Source: pool_size of rpmem_create(3) and rpmem_open(3). */
   readonly size: number
   /** 'user@node2:22 remote.set' */
   readonly name: string
@@ -129,7 +130,10 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
     await this.#wait(() => this.#lanes.persist(offset, length, this.#with(operation)), operation)
   }
 
-  /** Begins a persist, so that several pools work side by side. */
+  /**
+   * Begins a persist, so that several pools work side by side; the range is durable once the result is finished, exactly once.
+   * Arguments and errors as persistSync, and with `deep` as deepPersistSync. Source: rpmem_persist(3), rpmem_deep_persist(3).
+   */
   start(offset: number, length: number, operation?: RemoteOperation & { readonly deep?: boolean }): Persisting {
     this.#check(offset, length, operation)
     try {
