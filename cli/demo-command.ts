@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { performance } from 'node:perf_hooks'
 import { formatBytes, formatMicroseconds, RpmemError } from '../core/index.js'
 import { compareRecords } from './demo-comparison.js'
@@ -8,6 +7,7 @@ import { DemoStage } from './demo-stage.js'
 import { errorText } from './error-text.js'
 import type { Io } from './io.js'
 import { latencyChart, percentiles } from './latency-chart.js'
+import { lossNotice } from './loss-notice.js'
 import { type Paint, paintFor } from './paint.js'
 import { RecordLog, recordSpace } from './record-log.js'
 import { type Records, readRecords } from './records.js'
@@ -26,8 +26,21 @@ const noticeLimitMs = 3000
 const lost = 'node-a'
 const survivor = 'node-b'
 
-/** `rpmem demo [FILE]`: the main job on real input, told as it happens. Resolves with whether all of it held. */
-export async function demonstrate({ file, directory }: DemoOptions, io: Io): Promise<boolean> {
+/**
+ * `rpmem demo [FILE]`: the main job on real input, told as it happens. Resolves with whether all of it held; whatever
+ * happens, the last line on standard output is the verdict.
+ */
+export async function demonstrate(options: DemoOptions, io: Io): Promise<boolean> {
+  try {
+    return await perform(options, io)
+  } catch (error) {
+    io.err(errorText(error, io))
+    io.out(`\n${paintFor(io).bad(`FAIL: ${error instanceof Error ? error.message : String(error)}`)}\n`)
+    return false
+  }
+}
+
+async function perform({ file, directory }: DemoOptions, io: Io): Promise<boolean> {
   const input = await readInput(file)
   const space = input.records.reduce((sum, record) => sum + recordSpace(record.length), recordSpace(farewell.length))
   const stage = await DemoStage.set(space, directory)
@@ -114,15 +127,17 @@ class Demo {
 
   async #kill(log: RecordLog): Promise<void> {
     this.#title(`3  Kill the target of ${lost} and persist once more`)
-    const [daemon] = this.#stage.nodes.daemons(lost)
-    const noticed = once(this.#pools.pool, 'replica-lost', { signal: AbortSignal.timeout(noticeLimitMs) })
     const start = performance.now()
-    if (!daemon?.signal('SIGKILL')) throw new RpmemError('ERR_TARGET_LOST', `${lost} has no daemon to kill`)
-    this.#row('killed', `rpmemd of ${lost}, process ${daemon.pid}, by SIGKILL`)
-    await noticed
+    await Promise.all([lossNotice(this.#pools.pool, noticeLimitMs), this.#killDaemon()])
     this.#row('noticed', `event 'replica-lost' after ${ms(performance.now() - start)}; the next persist says:`)
     const text = errorText(this.#persistOnceMore(log), this.#io).trimEnd()
     for (const line of text.split('\n')) for (const piece of wrapped(`   ${line}`, this.#columns, 2)) this.#line(piece)
+  }
+
+  async #killDaemon(): Promise<void> {
+    const [daemon] = this.#stage.nodes.daemons(lost)
+    if (!daemon?.signal('SIGKILL')) throw new RpmemError('ERR_TARGET_LOST', `${lost} has no daemon to kill`)
+    this.#row('killed', `rpmemd of ${lost}, process ${daemon.pid}, by SIGKILL`)
   }
 
   #persistOnceMore(log: RecordLog): unknown {

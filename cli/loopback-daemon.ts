@@ -13,6 +13,9 @@ export interface ConnectionEnds {
   readonly serverPort: number
 }
 
+/** Given to each daemon in place of those of this machine and user, which must have no say here. */
+export const daemonConfigFile = (poolSetDir: string): string => `${poolSetDir}/rpmemd.conf`
+
 /** One rpmemd that a loopback node started for one SSH channel. It lives no longer than its channel. */
 export class LoopbackDaemon {
   readonly node: string
@@ -34,7 +37,11 @@ export class LoopbackDaemon {
     channel: ServerChannel,
   ): LoopbackDaemon {
     const { clientAddress, clientPort, serverAddress, serverPort } = ends
-    const options = [`--poolset-dir=${poolSetDir}`, `--log-file=${poolSetDir}/rpmemd.log`]
+    const options = [
+      `--config=${daemonConfigFile(poolSetDir)}`,
+      `--poolset-dir=${poolSetDir}`,
+      `--log-file=${poolSetDir}/rpmemd.log`,
+    ]
     const child = spawn(process.execPath, [rpmemd, ...options, ...words], {
       cwd: poolSetDir,
       env: {

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import ssh2, { type AuthContext, type Connection, type ParsedKey } from 'ssh2'
 import { assert } from '../core/index.js'
-import { type ConnectionEnds, LoopbackDaemon } from './loopback-daemon.js'
+import { type ConnectionEnds, daemonConfigFile, LoopbackDaemon } from './loopback-daemon.js'
 
 const { Server, utils } = ssh2
 
@@ -27,7 +27,10 @@ export class LoopbackNodes {
   private constructor(directory: string, nodes: readonly string[]) {
     this.#directory = directory
     this.#nodes = new Set(nodes)
-    for (const node of nodes) mkdirSync(this.poolSetDir(node), { recursive: true, mode: 0o700 })
+    for (const node of nodes) {
+      mkdirSync(this.poolSetDir(node), { recursive: true, mode: 0o700 })
+      writeFileSync(daemonConfigFile(this.poolSetDir(node)), '# the command line says it all\n')
+    }
     const hostKey = utils.generateKeyPairSync('ed25519')
     const userKey = utils.generateKeyPairSync('ed25519')
     this.identityFile = join(directory, 'id_ed25519')

@@ -51,14 +51,19 @@ t.test('an interrupted demo cleans up after itself', { timeout: 60_000 }, async 
   const { child, printed, ended } = demo(t, input, '--dir', join(dir, 'stage'))
   await printed(/2 {2}Write record by record/)
   child.kill('SIGINT')
-  const { code, err } = await ended
+  const { code, out, err } = await ended
   t.equal(code, 1)
   t.match(err, /ERR_ABORTED: interrupted by SIGINT/)
+  t.match(out, /\nFAIL: interrupted by SIGINT\n$/)
   t.same(readdirSync(join(dir, 'stage')), [])
 })
 
 t.test('input that cannot be read or is empty is an error', { timeout: 60_000 }, async t => {
   const dir = t.testdir({ empty: '' })
-  t.match(await demo(t, join(dir, 'none')).ended, { code: 1, err: /ERR_ARGUMENT: .*none cannot be read/ })
+  t.match(await demo(t, join(dir, 'none')).ended, {
+    code: 1,
+    out: /\nFAIL: .*none cannot be read\n$/,
+    err: /ERR_ARGUMENT: .*none cannot be read/,
+  })
   t.match(await demo(t, join(dir, 'empty')).ended, { code: 1, err: /empty is empty/ })
 })

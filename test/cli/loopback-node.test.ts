@@ -1,5 +1,6 @@
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import ssh2, { type ConnectConfig } from 'ssh2'
 import t from 'tap'
 import { LoopbackNodes, shellWords } from '../../cli/loopback-node.js'
@@ -57,6 +58,24 @@ t.test('no command but rpmemd is run', async t => {
   const refused = new Promise(resolve => client.exec('id', error => resolve(error)))
   t.match(await refused, { message: /exec/i })
   client.end()
+})
+
+t.test('the daemon takes no settings from the configuration files of the machine and the user', async t => {
+  const nodes = await LoopbackNodes.start(t.testdir({}), ['node-a'])
+  t.teardown(() => nodes.close())
+  writeFileSync(join(nodes.poolSetDir('node-a'), '.rpmemd.conf'), 'poolset-dir = /nowhere\nno such key\n')
+  const privateKey = readFileSync(nodes.identityFile)
+  const client = await connect({ port: nodes.port, username: 'node-a', privateKey })
+  t.teardown(() => client.end())
+  const channel = await new Promise<ssh2.ClientChannel>((resolve, reject) =>
+    client.exec('rpmemd negotiate', (error, opened) => (error ? reject(error) : resolve(opened))),
+  )
+  const [first] = await once(channel, 'data')
+  t.equal(first.subarray(0, 4).toString('latin1'), 'RPM1')
+  // A daemon that did not start tells why behind the same word.
+  t.notMatch(first.toString('latin1'), /ERR_CONFIG/)
+  channel.end()
+  await once(channel, 'close')
 })
 
 t.test('a command is parted into words as a shell would do it', async t => {
