@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 
 const setup = fileURLToPath(new URL('../../../scripts/setup', import.meta.url))
-const tools = ['bash', 'env', 'dirname', 'cat', 'cut', 'find', 'grep', 'sha256sum', 'sort', 'xargs']
+const tools = ['bash', 'env', 'dirname', 'cat', 'cut', 'find', 'grep', 'mkdir', 'sha256sum', 'sort', 'xargs']
 
 /**
  * Runs scripts/setup in an empty tree on a machine that has the tools above, Node and `programs` (name → shell script), and
@@ -71,8 +71,10 @@ t.test('with sudo it installs, without questions, and updates only if that fails
 })
 
 t.test('root needs no sudo, and a failing apt ends the set-up', { timeout: 40_000 }, async t => {
-  const { code, err, log } = await runSetup(t, { 'apt-get': `${aptGet}; exit 100`, id: 'echo 0', sudo })
+  const script = `${aptGet}; echo E: no space left; exit 100`
+  const { code, err, log } = await runSetup(t, { 'apt-get': script, id: 'echo 0', sudo })
   t.equal(code, 1)
+  t.match(err, /E: no space left\n.*kept in dist\/apt-update\.log/)
   t.match(err, /apt could not install/)
   t.notMatch(log, /sudo/)
 })
@@ -83,3 +85,13 @@ t.test('nothing is installed where nothing is missing', { timeout: 40_000 }, asy
   t.equal(log, '')
   t.notMatch(err, /missing/)
 })
+
+t.test(
+  'what the tools write is shown only if they fail, with the place where it is kept',
+  { timeout: 40_000 },
+  async t => {
+    const { err } = await runSetup(t, { 'apt-get': `echo Unpacking g++; ${aptGet}`, sudo })
+    t.notMatch(err, /Unpacking/)
+    t.match(err, /\nnpm ci --ignore-scripts.*\n.*kept in dist\/npm\.log/)
+  },
+)
