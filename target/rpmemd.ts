@@ -3,11 +3,7 @@ import { describe, errno, RpmemError } from '../core/index.js'
 import type { Fabric } from '../fabric-native/index.js'
 import type { Storage } from '../pool/index.js'
 import { type CommandLine, parseCommandLine, usageText } from './command-line.js'
-import { globalConfigFile, loadSettings } from './config.js'
-import { openDaemonLog } from './daemon-log.js'
-import { expandPoolSetDir } from './pool-set-path.js'
 import { lookForProviders } from './provider-offers.js'
-import type { Settings } from './settings.js'
 import { parseSshConnection } from './ssh-connection.js'
 
 export type StopSignal = 'SIGTERM' | 'SIGINT' | 'SIGHUP'
@@ -37,8 +33,8 @@ const usageError = 255
 const bug = 70
 
 /**
- * rpmemd(1): one run of the daemon, from its arguments to its exit code. Only protocol bytes go to the output. What a run
- * needs later is imported later: the fabric library loads meanwhile.
+ * rpmemd(1): one run of the daemon, from its arguments to its exit code. Only protocol bytes go to the output. The fabric
+ * library takes longest to load, so that only what comes before its start is imported above; the rest loads meanwhile.
  */
 export async function rpmemd(ports: DaemonPorts): Promise<number> {
   // Whoever does not listen any more shows it on the input too.
@@ -66,31 +62,19 @@ function tell(ports: DaemonPorts, error: unknown): void {
 
 const inDetail = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error))
 
-interface Configuration {
-  readonly settings: Settings
-  readonly poolSetDir: string
-}
-
-function configure(line: CommandLine, ports: DaemonPorts): Configuration | RpmemError {
-  try {
-    const home = ports.env.HOME || ports.home()
-    const settings = loadSettings(line, { globalFile: ports.globalConfigFile ?? globalConfigFile, home })
-    return { settings, poolSetDir: expandPoolSetDir(settings.poolSetDir, home) }
-  } catch (error) {
-    if (error instanceof RpmemError) return error
-    throw error
-  }
-}
-
 /** Nothing is ever written to the output: any byte there would hide the exit code from the initiator. */
 async function remove(line: CommandLine, poolSet: string, ports: DaemonPorts): Promise<number> {
+  const [{ configure }, { openDaemonLog }, { removePool }] = await Promise.all([
+    import('./configuration.js'),
+    import('./daemon-log.js'),
+    import('./removal.js'),
+  ])
   const found = configure(line, ports)
   if (found instanceof RpmemError) {
     tell(ports, found)
     return found.errno ?? errno.EINVAL
   }
   const log = openDaemonLog(found.settings, ports.stderr)
-  const { removePool } = await import('./removal.js')
   const { force, poolSet: removePoolSet } = line
   const request = { poolSetDir: found.poolSetDir, poolSet, force, removePoolSet, storage: ports.storage, log }
   return removePool(request).finally(() => log.close())
@@ -99,11 +83,15 @@ async function remove(line: CommandLine, poolSet: string, ports: DaemonPorts): P
 async function serve(line: CommandLine, ports: DaemonPorts): Promise<number> {
   const connection = parseSshConnection(ports.env.SSH_CONNECTION)
   const offers = lookForProviders(line.negotiate, ports.fabric, connection)
+  const [{ configure }, { openDaemonLog }, { serveInitiator }] = await Promise.all([
+    import('./configuration.js'),
+    import('./daemon-log.js'),
+    import('./service.js'),
+  ])
   const found = configure(line, ports)
   if (found instanceof RpmemError) return failStart(found, line, ports)
   const log = openDaemonLog(found.settings, ports.stderr)
   try {
-    const { serveInitiator } = await import('./service.js')
     return await serveInitiator({ ...found, line, ports, connection, offers, log })
   } catch (error) {
     log.write('err', inDetail(error))
