@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander'
-import { hasCode } from '../core/index.js'
+import { hasCode, RpmemError } from '../core/index.js'
 import type { CreateFlags } from './create-command.js'
 import { errorJson, errorText } from './error-text.js'
 import type { Io } from './io.js'
@@ -22,20 +22,29 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     await program.parseAsync(argv, { from: 'user' })
     return code
   } catch (error) {
+    // commander has told it already.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
     io.err(argv.includes('--json') ? `${JSON.stringify({ error: errorJson(error) })}\n` : errorText(error, io))
     return hasCode(error, 'ERR_USAGE') ? exitCodes.usage : exitCodes.failed
   }
 }
 
+/** What commander finds wrong, in the form of all other errors. */
+const usageText = (text: string, io: Io): string =>
+  errorText(
+    new RpmemError('ERR_USAGE', text.replace(/^error: /, '').trimEnd(), {
+      hint: '`rpmem --help` lists the commands, `rpmem COMMAND --help` explains one.',
+    }),
+    io,
+  )
+
 function commands(io: Io, exit: (code: number) => void): Command {
   const program = new Command('rpmem')
     .description('Memory pools mirrored, persist by persist, to remote targets.')
     .version(`rpmem ${packageVersion()}`, '-V, --version')
     .helpCommand(false)
-    .showHelpAfterError('(rpmem --help explains the commands)')
     .exitOverride()
-    .configureOutput({ writeOut: io.out, writeErr: io.err })
+    .configureOutput({ writeOut: io.out, writeErr: io.err, outputError: text => io.err(usageText(text, io)) })
     .addHelpText(
       'after',
       examples('rpmem demo', 'rpmem create counter.set --signature COUNTER', 'rpmem info counter.set'),
@@ -118,7 +127,11 @@ function addInfo(program: Command, io: Io, exit: (code: number) => void): void {
 }
 
 function addPoolSet(program: Command, io: Io, exit: (code: number) => void): void {
-  const poolset = program.command('poolset').description('check, convert or plan a pool set file').helpCommand(false)
+  const poolset = program
+    .command('poolset')
+    .description('check, convert or plan a pool set file')
+    .helpCommand(false)
+    .addHelpText('after', examples('rpmem poolset check counter.set', 'rpmem poolset plan counter.set'))
   const commands = () => import('./poolset-command.js')
   poolset
     .command('check <FILE>')

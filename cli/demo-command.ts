@@ -130,7 +130,11 @@ class Demo {
     const start = performance.now()
     await Promise.all([lossNotice(this.#pools.pool, noticeLimitMs), this.#killDaemon()])
     this.#row('noticed', `event 'replica-lost' after ${ms(performance.now() - start)}; the next persist says:`)
-    const text = errorText(this.#persistOnceMore(log), this.#io).trimEnd()
+    const text = errorText(this.#persistOnceMore(log), {
+      colors: this.#io.colors,
+      columns: 80,
+      terminal: false,
+    }).trimEnd()
     for (const line of text.split('\n')) for (const piece of wrapped(`   ${line}`, this.#columns, 2)) this.#line(piece)
   }
 

@@ -2,16 +2,33 @@ import { describe, isRpmemError, type RpmemError } from '../core/index.js'
 import { PoolSetSyntaxError, renderMistakes } from '../poolset/index.js'
 import type { Io } from './io.js'
 import { paintFor } from './paint.js'
+import { wrapped } from './wrapped.js'
+
+/** What deciding on colours and on line breaks takes. */
+export type ErrorFace = Pick<Io, 'colors' | 'columns' | 'terminal'>
 
 /** The one place where errors are put into words for the terminal: code and message, causes, facts, durability, hint. */
-export function errorText(error: unknown, io: Pick<Io, 'colors'>): string {
-  const paint = paintFor(io)
-  if (error instanceof PoolSetSyntaxError) return `${paint.bad('error')} ${error.code}\n${renderMistakes(error)}\n`
-  const [first = String(error), ...causes] = describe(error)
-  const lines = [`${paint.bad('error')} ${first}`, ...causes.map(cause => `  because ${indented(cause)}`)]
-  if (isRpmemError(error)) lines.push(...details(error).map(text => paint.faint(`  ${text}`)), `  hint: ${error.hint}`)
-  return `${lines.join('\n')}\n`
+export function errorText(error: unknown, io: ErrorFace): string {
+  return `${paintFor(io).bad('error')} ${errorBody(error, io)}`
 }
+
+/** The same behind words of the caller's. On a terminal long lines are broken; in a pipe each stays one line. */
+export function errorBody(error: unknown, io: ErrorFace): string {
+  const broken = (lines: readonly string[]) =>
+    io.terminal ? lines.flatMap(line => line.split('\n').flatMap(piece => wrapped(piece, io.columns, 4))) : lines
+  if (error instanceof PoolSetSyntaxError) {
+    const { code, file, mistakes, hint } = error
+    const count = mistakes.length === 1 ? 'a mistake' : `${mistakes.length} mistakes`
+    // The lines of the file stay as they are: the carets point into them.
+    return [`${code}: ${count} in ${file}`, renderMistakes(error), ...broken([`  hint: ${hint}`]), ''].join('\n')
+  }
+  const [first = String(error), ...causes] = describe(error)
+  const lines = [first, ...causes.map(cause => `  because ${indented(cause)}`)]
+  if (isRpmemError(error)) lines.push(...details(error).map(text => paintFor(io).faint(`  ${text}`)))
+  return [...broken([...lines, `  hint: ${isRpmemError(error) ? error.hint : defect}`]), ''].join('\n')
+}
+
+const defect = 'This is a defect of rpmem and not of what you gave it; please report what you did.'
 
 /** The same for programs: what the error holds, without a stack. */
 export function errorJson(error: unknown): object {

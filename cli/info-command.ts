@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises'
 import { extname } from 'node:path'
-import { describe, formatBytes, pageSize, RpmemError, systemCode } from '../core/index.js'
+import { describe, formatBytes, hasCode, isRpmemError, pageSize, RpmemError, systemCode } from '../core/index.js'
 import { loadPoolSet, type PartPlan, plan } from '../poolset/index.js'
 import { type HeaderView, headerLines, headerView } from './header-text.js'
 import type { Io } from './io.js'
@@ -14,6 +14,7 @@ interface PartInfo {
   readonly size: number | undefined
   readonly header: HeaderView | undefined
   readonly problem: string | undefined
+  readonly hint?: string
 }
 
 /**
@@ -47,7 +48,9 @@ async function partInfo(
   try {
     return { ...none, ...judged(part, await firstBytes(part.path, pageSize)) }
   } catch (error) {
-    return { ...none, problem: describe(error).join(': ') }
+    // The path stands above and the system says no more than the code.
+    if (hasCode(error, 'ERR_PART_MISSING')) return { ...none, problem: `${error.code}: not there`, hint: error.hint }
+    return { ...none, problem: describe(error).join(': '), ...(isRpmemError(error) && { hint: error.hint }) }
   }
 }
 
@@ -80,18 +83,28 @@ async function firstBytes(path: string, count: number): Promise<FirstBytes> {
       await file.close()
     }
   } catch (error) {
-    const missing = systemCode(error) === 'ENOENT'
-    const [code, what] = missing
-      ? (['ERR_PART_MISSING', 'does not exist'] as const)
-      : (['ERR_PART_ACCESS', 'cannot be read'] as const)
-    throw RpmemError.wrap(code, `${path} ${what}`, error, { facts: { path } })
+    throw unreadable(path, error)
   }
 }
 
-function partText({ path, replica, size, header, problem }: PartInfo, io: Io): string {
+function unreadable(path: string, cause: unknown): RpmemError {
+  const facts = { path }
+  if (systemCode(cause) === 'ENOENT') {
+    return RpmemError.wrap('ERR_PART_MISSING', `${path} does not exist`, cause, { facts })
+  }
+  if (systemCode(cause) === 'EISDIR') {
+    const hint = 'Name a pool set file, or one file that is part of a pool.'
+    return RpmemError.wrap('ERR_PART_ACCESS', `${path} is a directory`, cause, { facts, hint })
+  }
+  return RpmemError.wrap('ERR_PART_ACCESS', `${path} cannot be read`, cause, { facts })
+}
+
+function partText({ path, replica, size, header, problem, hint }: PartInfo, io: Io): string {
   const paint = paintFor(io)
   const place = replica === undefined ? '' : replica === 0 ? ', master replica' : `, local replica ${replica}`
   const head = `${paint.title(path)}${size === undefined ? '' : ` (${formatBytes(size)})`}${place}`
   const lines = header ? headerLines(header) : problem ? [] : ['  no header (NOHDRS or SINGLEHDR)']
-  return `${[head, ...lines, ...(problem ? [`  ${paint.bad(problem)}`] : [])].join('\n')}\n`
+  if (problem) lines.push(`  ${paint.bad(problem)}`)
+  if (hint) lines.push(`  hint: ${hint}`)
+  return `${[head, ...lines].join('\n')}\n`
 }

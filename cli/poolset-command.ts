@@ -76,7 +76,7 @@ function replicaLines(replica: ReplicaPlan, index: number, title: (text: string)
   return [
     title(index === 0 ? 'master replica' : `local replica ${index}`),
     `  raw          ${exact(replica.rawSize)}`,
-    `  headers      ${replica.headers} (${exact(replica.headerSize)})`,
+    `  headers      ${replica.headers}, ${exact(replica.headerSize)}`,
     `  usable       ${exact(replica.usableSize)}${replica.spareSize > 0 ? `, ${exact(replica.spareSize)} spare` : ''}`,
     ...replica.parts.map(({ path, size, poolOffset }) => `  part         ${path}: ${exact(size)}, from ${poolOffset}`),
   ]

@@ -1,8 +1,9 @@
 import { unlink } from 'node:fs/promises'
-import { describe, hasCode } from '../core/index.js'
+import { describe, hasCode, RpmemError } from '../core/index.js'
 import { RemotePool } from '../initiator/index.js'
 import { removeReplicaParts } from '../pool/index.js'
 import { loadPoolSet, localReplicas, type PartSpec, remoteReplicas } from '../poolset/index.js'
+import { errorBody } from './error-text.js'
 import type { Io } from './io.js'
 import { paintFor } from './paint.js'
 import { sshOptions, type TargetFlags } from './target-options.js'
@@ -42,9 +43,18 @@ async function plannedRemovals(file: string, flags: RmFlags, io: Io): Promise<Re
   }))
   const local = localReplicas(set)
     .flatMap(({ parts }) => parts.flatMap(pathsOf))
-    .map(path => ({ what: path, remove: () => removeReplicaParts({ paths: [path] }) }))
+    .map(path => ({ what: path, remove: () => removePart(path) }))
   return [...remote, ...local]
 }
+
+const removePart = (path: string): Promise<void> =>
+  removeReplicaParts({ paths: [path] }).catch(error => {
+    if (!hasCode(error, 'ERR_PART_MISSING')) throw error
+    throw new RpmemError('ERR_PART_MISSING', error.message, {
+      facts: error.facts,
+      hint: 'With --force, what is not there is no failure.',
+    })
+  })
 
 const pathsOf = ({ kind, path, files }: PartSpec): string[] =>
   kind === 'directory' ? files.filter(({ exists }) => exists).map(file => file.path) : [path]
@@ -55,9 +65,10 @@ async function carryOut({ what, remove }: Removal, { json = false, force }: RmFl
     reason => reason,
   )
   const absent = force === true && hasCode(error, 'ERR_PART_MISSING')
-  const failure = error === undefined || absent ? undefined : describe(error).join(': ')
+  const failed = error !== undefined && !absent
+  const failure = failed ? describe(error).join(': ') : undefined
   if (json) io.out(`${JSON.stringify({ what, removed: error === undefined, failure })}\n`)
-  else if (failure !== undefined) io.err(`${paintFor(io).bad('not removed')} ${what}: ${failure}\n`)
+  else if (failed) io.err(`${paintFor(io).bad('not removed')} ${what}: ${errorBody(error, io)}`)
   else io.out(`${absent ? 'not there' : 'removed'} ${what}\n`)
-  return failure === undefined
+  return !failed
 }

@@ -30,7 +30,10 @@ async function readPoolSetFile(path: string): Promise<Uint8Array> {
 async function readLimited(path: string, file: FileHandle): Promise<Uint8Array> {
   const stats = await file.stat()
   if (!stats.isFile()) {
-    throw new RpmemError('ERR_POOLSET_UNREADABLE', `${path} is not a regular file`, { facts: { path } })
+    throw new RpmemError('ERR_POOLSET_UNREADABLE', `${path} is not a regular file`, {
+      facts: { path },
+      hint: 'Name the pool set file itself.',
+    })
   }
   const buffer = new Uint8Array(Math.min(stats.size, fileSizeLimit) + 1)
   let length = 0
