@@ -4,6 +4,7 @@ import { MiB } from '../../core/index.js'
 import { NativeMemory } from '../../fabric-native/index.js'
 import { type RemotePool as Remote, RemotePool, type RemotePoolCreateOptions } from '../../initiator/index.js'
 import { TargetHost } from './target-host.js'
+import { withoutNetwork } from './without-privileges.js'
 import { proveWrongInput, Scene, type WrongInput } from './wrong-input.js'
 
 const rows: readonly WrongInput[] = [
@@ -26,7 +27,7 @@ const rows: readonly WrongInput[] = [
     hint: /firewall/,
     // The daemon hears SSH through its pipes, but its loopback interface is one of its own.
     attempt: scene => {
-      const shut = scene.host.script('shut', [], [], `unshare --net sh -c 'ip link set lo up; exec "$@"' -`)
+      const shut = scene.host.script('shut', [], [], `${withoutNetwork} sh -c 'ip link set lo up; exec "$@"' -`)
       return scene.create({ command: shut })
     },
   },
