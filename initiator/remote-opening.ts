@@ -1,6 +1,7 @@
 import { type PoolAttributes, RpmemError } from '../core/index.js'
 import type { Lanes, Memory } from '../fabric-native/index.js'
 import { laneTokens, pmdkBufferSize } from '../wire/index.js'
+import { unlessAborted } from './abortable-wait.js'
 import {
   checkArguments,
   checkAttributes,
@@ -13,6 +14,7 @@ import {
 import type { Grant, PoolRequest, Session } from './session.js'
 import { startSession } from './session-start.js'
 import { aborted } from './ssh-failure.js'
+import { goodbyeMs, silenceOf } from './target-loss.js'
 import { candidates, chooseTransport, describeReasons, type TransportChoice, type TransportRules } from './transport.js'
 
 /** A session with its lanes, from which a RemotePool is made. */
@@ -76,6 +78,8 @@ async function begin(
       inlineSize: session.dialect === 'pmdk' ? pmdkBufferSize : inlineSize,
     }
     const grant = await ask(session, request)
+    // From here on there is a pool to be taken back, for which the session is needed.
+    options.signal?.removeEventListener('abort', abort)
     const lanes = await connect(options, target, session, grant, request, memory, created)
     return { target, set, size, session, lanes, lanesRequested, grant, choice }
   } catch (error) {
@@ -108,7 +112,7 @@ async function connect(
   created: boolean,
 ): Promise<Lanes> {
   try {
-    return await fabricOf(options).connect({
+    const connecting = fabricOf(options).connect({
       provider: request.provider,
       address: addressOf(session, grant, target),
       port: grant.port,
@@ -123,10 +127,29 @@ async function connect(
       ...(grant.secret && { tokens: laneTokens(grant.secret, grant.lanes) }),
       ...workQueue(options, target),
     })
+    return await (options.signal ? lanesUnlessAborted(connecting, options.signal) : connecting)
   } catch (error) {
-    await session.close(created).catch((closing: unknown) => noteClosing(target, closing))
+    await takeBack(session, created, target, options.signal)
     throw error
   }
+}
+
+/** Lanes that come up after the caller has turned away are ended. */
+async function lanesUnlessAborted(connecting: Promise<Lanes>, signal: AbortSignal): Promise<Lanes> {
+  try {
+    return await unlessAborted(connecting, signal)
+  } catch (error) {
+    connecting.then(lanes => lanes.close()).catch(() => {})
+    throw error
+  }
+}
+
+/** A caller that has turned away does not wait for a target that is silent as well. */
+async function takeBack(session: Session, created: boolean, target: Target, signal?: AbortSignal): Promise<void> {
+  const giveUp = () => session.abandon(silenceOf(goodbyeMs))
+  const cancel = signal?.aborted ? target.clock.after(goodbyeMs, giveUp, 'holds') : () => {}
+  await session.close(created).catch((closing: unknown) => noteClosing(target, closing))
+  cancel()
 }
 
 function noteClosing({ log, shell }: Target, error: unknown): void {

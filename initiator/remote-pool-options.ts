@@ -59,7 +59,10 @@ export interface RemotePoolOptions extends TargetOptions {
   }
   /** Until a call on the data path settles, in milliseconds; default 3000. */
   readonly deadlineMs?: number
-  /** Until create or open settles on the target; default 60 000, as allocating a large pool takes its time. */
+  /**
+   * Until the target has created or opened its pool, in milliseconds; default 60 000, as allocating a large one takes its time.
+   * Meanwhile it is not asked for signs of life: a target that stops now is noticed by this deadline, or ended by the signal.
+   */
   readonly openDeadlineMs?: number
   /** Transmit queue asked for, instead of RPMEM_WORK_QUEUE_SIZE. */
   readonly workQueueSize?: number

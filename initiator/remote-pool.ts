@@ -15,13 +15,11 @@ import {
 import { removeRemotePool } from './remote-removal.js'
 import type { Session } from './session.js'
 import { StartedPersist } from './started-persist.js'
-import { lossOf, lostBefore, silenceOf } from './target-loss.js'
+import { goodbyeMs, lossOf, lostBefore, silenceOf } from './target-loss.js'
 import { Watchdog } from './watchdog.js'
 
 const pingIntervalMs = 500
 const pingRounds = 4
-/** What is persisted is safe already: a target that does not answer the close is not waited for any longer. */
-const goodbyeMs = 3000
 
 /**
  * One remote replica of a memory, function by function as librpmem(7): rpmem_create(3), rpmem_persist(3) and their kin. Offsets

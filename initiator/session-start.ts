@@ -5,6 +5,7 @@ import { sessionCommand } from './remote-command.js'
 import type { RemoteShell } from './remote-shell.js'
 import { RpmemSession } from './rpmem-session.js'
 import type { Session } from './session.js'
+import { aborted } from './ssh-failure.js'
 
 export interface SessionOptions {
   readonly shell: RemoteShell
@@ -35,7 +36,12 @@ export async function startSession(options: SessionOptions): Promise<Session> {
   })
   const deadlines = { openMs: options.openDeadlineMs ?? 60_000, answerMs: options.answerDeadlineMs ?? 10_000 }
   const dialect = await channel.recognise(signal)
-  return dialect === 'pmdk'
-    ? new PmdkSession(channel, clock, deadlines)
-    : await RpmemSession.start(channel, clock, deadlines)
+  if (dialect === 'pmdk') return new PmdkSession(channel, clock, deadlines)
+  const abort = () => channel.fail(aborted(signal as AbortSignal))
+  signal?.addEventListener('abort', abort, { once: true })
+  try {
+    return await RpmemSession.start(channel, clock, deadlines)
+  } finally {
+    signal?.removeEventListener('abort', abort)
+  }
 }

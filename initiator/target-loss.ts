@@ -1,5 +1,8 @@
 import { RpmemError } from '../core/index.js'
 
+/** What is persisted is safe already: a target that does not answer the close is not waited for any longer. */
+export const goodbyeMs = 3000
+
 /** ERR_TARGET_LOST, for what was under way: whether the target has it nobody knows. */
 export function lossOf(pool: string, cause: Error): RpmemError {
   return RpmemError.wrap('ERR_TARGET_LOST', `${pool}: the target was lost: ${cause.message}`, cause, {

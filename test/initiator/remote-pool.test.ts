@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import { attributesEqual, type LogLevel, MiB } from '../../core/index.js'
 import { BufferMemory } from '../../fabric-native/buffer-memory.js'
+import type { ConnectOptions } from '../../fabric-native/index.js'
 import { type Environment, RemotePool, readEnvironment } from '../../initiator/index.js'
 import { sameBytes } from '../fixture/same-bytes.js'
 import { attributes, poolSize, type TargetBed, targetBed } from './target-bed.js'
@@ -319,6 +320,32 @@ t.test('lanes that cannot be connected undo the creation', async t => {
     },
   }
   await t.rejects(create('single.set', { fabric: refusing }), { message: 'the port is closed' })
+  t.same(partFiles(), [])
+  t.ok(released())
+})
+
+t.test('an abort ends the wait for lanes, undoes the creation and ends lanes that come late', async t => {
+  const { create, options, partFiles, released } = await targetBed(t)
+  const { fabric } = options
+  const controller = new AbortController()
+  let ended = () => {}
+  const lanesEnded = new Promise<void>(resolve => {
+    ended = resolve
+  })
+  const slow = {
+    probe: fabric.probe.bind(fabric),
+    listen: fabric.listen.bind(fabric),
+    async connect(connection: ConnectOptions) {
+      const lanes = await fabric.connect(connection)
+      controller.abort()
+      await new Promise(setImmediate)
+      const close = lanes.close.bind(lanes)
+      lanes.close = () => close().then(ended)
+      return lanes
+    },
+  }
+  await t.rejects(create('single.set', { fabric: slow, signal: controller.signal }), { code: 'ERR_ABORTED' })
+  await lanesEnded
   t.same(partFiles(), [])
   t.ok(released())
 })

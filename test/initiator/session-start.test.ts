@@ -123,6 +123,16 @@ t.test('no hello in time is ERR_DEADLINE', async t => {
   await t.rejects(start(saying(encodeFirstWord('rpmem'))), { code: 'ERR_DEADLINE' })
 })
 
+t.test('an abort ends the wait for hello', async t => {
+  const controller = new AbortController()
+  const shell = new ScriptedShell(far => {
+    far.output.write(encodeFirstWord('rpmem'))
+    setImmediate(() => controller.abort())
+  })
+  const starting = startSession({ shell, command: 'rpmemd', clock: systemClock, signal: controller.signal })
+  await t.rejects(starting, { code: 'ERR_ABORTED' })
+})
+
 t.test('a daemon that dies in the middle is ERR_CONTROL_LOST with what it said', async t => {
   const shell = new ScriptedShell(far => {
     far.output.write(hello())
