@@ -93,9 +93,12 @@ export interface NativeListenOptions extends NativeEndOptions {
   readonly onConnected: (failure?: NativeFabricFailure) => void
 }
 
+/** `fiErrno`, positive, if it was libfabric that refused. */
+export type NativeProviderReport = ProviderReport & { readonly fiErrno?: number }
+
 /** The fabric part of the addon. */
 export interface FabricBinding {
-  probeProvider(options: { provider: ProviderName; node: string; source: boolean }): Promise<ProviderReport>
+  probeProvider(options: { provider: ProviderName; node: string; source: boolean }): Promise<NativeProviderReport>
   connectLanes(options: NativeConnectOptions, results: Int32Array): Promise<NativeLanes>
   listenForLanes(options: NativeListenOptions): Promise<NativeService>
 }

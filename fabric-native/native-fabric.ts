@@ -1,7 +1,12 @@
 import { assert, RpmemError } from '../core/index.js'
 import { loadBinding } from './binding.js'
 import type { ConnectOptions, Fabric, Lanes, ListenOptions, ProviderName, ProviderReport, Service } from './fabric.js'
-import type { NativeConnectOptions, NativeFabricFailure, NativeListenOptions } from './fabric-binding.js'
+import type {
+  NativeConnectOptions,
+  NativeFabricFailure,
+  NativeListenOptions,
+  NativeProviderReport,
+} from './fabric-binding.js'
 import { fabricError } from './fabric-failure.js'
 import type { Memory } from './memory.js'
 import type { MemoryHandle } from './memory-binding.js'
@@ -15,6 +20,13 @@ const defaultWorkQueueSize = 50
 const defaultSpinUs = 100
 const resultPairs = 512
 const tokenSize = 32
+/** FI_ENODATA of fi_errno(3). */
+const noData = 61
+const absence: Readonly<Record<ProviderName, string>> = {
+  verbs: 'there is no RDMA device',
+  tcp: 'libfabric has no TCP provider',
+  sockets: 'libfabric has no sockets provider',
+}
 
 /** The fabric of this machine: libfabric (fabric(7)), opened at the first call. */
 export const nativeFabric: Fabric = { probe, listen, connect }
@@ -26,7 +38,16 @@ async function probe(
   const binding = loadBinding()
   const source = where.source !== undefined
   const node = where.source ?? where.node ?? ''
-  return Promise.all(providers.map(provider => binding.probeProvider({ provider, node, source })))
+  return Promise.all(
+    providers.map(async provider => inWords(await binding.probeProvider({ provider, node, source }), node)),
+  )
+}
+
+/** What libfabric means by "No data available" only who knows the provider can say. */
+function inWords({ fiErrno, ...report }: NativeProviderReport, node: string): ProviderReport {
+  if (report.offer || fiErrno !== noData) return report
+  const where = node === '' ? '' : ` for ${node}`
+  return { ...report, reason: `${absence[report.provider]}${where} (${report.reason})` }
 }
 
 async function listen(options: ListenOptions): Promise<Service> {

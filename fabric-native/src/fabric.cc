@@ -27,6 +27,7 @@ Napi::Value ObjectOf(Napi::Env env, const ProviderReport& report) {
   object.Set("provider", TextOf(report.provider));
   if (!report.available) {
     object.Set("reason", report.reason);
+    if (report.code != 0) object.Set("fiErrno", report.code);
     return object;
   }
   Napi::Object offer = Napi::Object::New(env);

@@ -62,6 +62,7 @@ ProviderReport Probe(ProviderName provider, const FabricAddress& address) {
   OwnedInfo info = FindInfo(*library, provider, address, {}, error);
   if (!info) {
     report.reason = "libfabric: " + error.text;
+    report.code = error.code;
     return report;
   }
   report.available = true;

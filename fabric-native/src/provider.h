@@ -32,6 +32,8 @@ struct ProviderReport {
   bool available = false;
   ProviderOffer offer{};
   std::string reason{};
+  // Positive fi_errno, if libfabric refused.
+  int code = 0;
 };
 
 // Asked of the endpoints; 0 leaves the choice to the provider.
