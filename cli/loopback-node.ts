@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import ssh2, { type AuthContext, type Connection, type ParsedKey } from 'ssh2'
 import { assert } from '../core/index.js'
+import { freshKey } from './fresh-key.js'
 import { type ConnectionEnds, daemonConfigFile, LoopbackDaemon } from './loopback-daemon.js'
 
 const { Server, utils } = ssh2
@@ -31,8 +32,8 @@ export class LoopbackNodes {
       mkdirSync(this.poolSetDir(node), { recursive: true, mode: 0o700 })
       writeFileSync(daemonConfigFile(this.poolSetDir(node)), '# the command line says it all\n')
     }
-    const hostKey = utils.generateKeyPairSync('ed25519')
-    const userKey = utils.generateKeyPairSync('ed25519')
+    const hostKey = freshKey()
+    const userKey = freshKey()
     this.identityFile = join(directory, 'id_ed25519')
     this.knownHostsFile = join(directory, 'known_hosts')
     writeFileSync(this.identityFile, userKey.private, { mode: 0o600 })

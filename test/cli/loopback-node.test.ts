@@ -3,9 +3,10 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import ssh2, { type ConnectConfig } from 'ssh2'
 import t from 'tap'
+import { freshKey } from '../../cli/fresh-key.js'
 import { LoopbackNodes, shellWords } from '../../cli/loopback-node.js'
 
-const { Client, utils } = ssh2
+const { Client } = ssh2
 
 const refusal = Object.assign(new Error('All configured authentication methods failed'), {
   level: 'client-authentication',
@@ -27,7 +28,7 @@ t.test('each node is a user with a folder of its own, and only the fresh key ope
   const client = await connect({ port: nodes.port, username: 'node-b', privateKey })
   client.end()
   await t.rejects(connect({ port: nodes.port, username: 'node-c', privateKey }), refusal)
-  const stranger = utils.generateKeyPairSync('ed25519').private
+  const stranger = freshKey().private
   await t.rejects(connect({ port: nodes.port, username: 'node-a', privateKey: stranger }), refusal)
 })
 
