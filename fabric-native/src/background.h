@@ -38,6 +38,7 @@ class Background : public Napi::AsyncWorker {
 
   void Execute() override { error_ = work_(); }
 
+  // What Napi::Error throws beyond this, in an environment that runs no JavaScript any more, ends in AsyncWorker.
   void OnOK() override {
     Napi::HandleScope scope(Env());
     if (error_) return deferred_.Reject(ErrorOf(Env(), error_).Value());
@@ -45,8 +46,12 @@ class Background : public Napi::AsyncWorker {
       deferred_.Resolve(result_(Env()));
     } catch (const Napi::Error& error) {
       deferred_.Reject(error.Value());
+    } catch (const std::exception& error) {
+      deferred_.Reject(Napi::Error::New(Env(), error.what()).Value());
     }
   }
+
+  void OnError(const Napi::Error& error) override { deferred_.Reject(error.Value()); }
 
   Napi::Promise::Deferred deferred_;
   Work work_;

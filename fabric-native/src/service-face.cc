@@ -42,8 +42,12 @@ void ServiceFace::OnCall(napi_env env, napi_value callback, void*, void* data) {
   std::unique_ptr<FabricError> error(static_cast<FabricError*>(data));
   if (env == nullptr) return;
   Napi::HandleScope scope(env);
-  napi_value failure = *error ? ErrorOf(env, *error).Value() : Napi::Value();
-  napi_call_function(env, Undefined(env), callback, *error ? 1 : 0, &failure, nullptr);
+  try {
+    napi_value failure = *error ? ErrorOf(env, *error).Value() : Napi::Value();
+    napi_call_function(env, Undefined(env), callback, *error ? 1 : 0, &failure, nullptr);
+  } catch (const Napi::Error&) {
+    // The environment ends and runs no JavaScript any more: nobody is left to hear it.
+  }
 }
 
 Napi::Value ServiceFace::Counters(Napi::Env env) const {

@@ -24,7 +24,17 @@ function busy(lanes: Lanes): void {
   for (let n = 0; n < 16; n++) void again()
 }
 
+/** Keeps its event loop busy until the failure of its service waits there to be told, and for ever after. */
+async function neverTold(): Promise<void> {
+  kept.push(await bed.fabric.listen({ ...listenOptions(bed, bed.memory(poolSize), 1), acceptTimeoutMs: 10 }))
+  const queued = performance.now() + 200
+  while (performance.now() < queued);
+  parentPort?.postMessage('ready')
+  for (;;);
+}
+
 async function inWorker(end: string): Promise<void> {
+  if (end === 'deaf terminated') return neverTold()
   const { lanes } = await open()
   if (end.startsWith('busy')) busy(lanes)
   if (end.endsWith('exit')) process.exit(0)
@@ -80,6 +90,7 @@ const scenarios: Record<string, () => unknown> = {
   'worker busy exit': () => worker('busy exit'),
   'worker terminated': () => worker('terminated'),
   'worker busy terminated': () => worker('busy terminated'),
+  'worker deaf terminated': () => worker('deaf terminated'),
   async 'many workers'() {
     await Promise.all(Array.from({ length: 4 }, () => worker('busy terminated')))
   },

@@ -27,6 +27,7 @@ const workers = [
   'worker busy exit',
   'worker terminated',
   'worker busy terminated',
+  'worker deaf terminated',
   'many workers',
 ]
 
