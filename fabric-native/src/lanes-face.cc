@@ -210,6 +210,7 @@ void LanesFace::Deliver(napi_value on_event) {
     for (size_t n = 0; n < count; ++n) {
       Operation& operation = *done[first + n];
       results[2 * n] = static_cast<int32_t>(operation.ticket);
+      operation.told = false;
       results[2 * n + 1] = operation.status;
       if (operation.kind != OperationKind::kRead || operation.status != kDone) Release(operation);
       LetGo();
@@ -272,6 +273,7 @@ Operation& LanesFace::NewOperation(OperationKind kind, uint32_t lane, uint64_t d
   operation.range = 0;
   operation.range_done = 0;
   operation.unanswered = 0;
+  operation.told = false;
   operation.status = kDone;
   operation.watch.store(Operation::kUnwatched, std::memory_order_relaxed);
   return operation;
@@ -305,6 +307,7 @@ int32_t LanesFace::Start(uint32_t lane, const Range& range, uint64_t deadline_ns
 
 int32_t LanesFace::Watched(Operation& operation) {
   auto ticket = static_cast<int32_t>(operation.ticket);
+  operation.told = true;
   Hold();
   engine_->Watch(operation);
   engine_->Begin(operation);
@@ -319,7 +322,7 @@ int32_t LanesFace::Persist(uint32_t lane, const Range& range, uint64_t deadline_
 
 int32_t LanesFace::FinishSync(uint32_t ticket) {
   Operation* operation = OperationOf(ticket);
-  if (operation == nullptr || operation->watch.load() == Operation::kWatched) return kWrongArgument;
+  if (operation == nullptr || operation->told) return kWrongArgument;
   engine_->FinishSync(*operation);
   return Release(*operation);
 }
@@ -327,7 +330,8 @@ int32_t LanesFace::FinishSync(uint32_t ticket) {
 // 1 if the end will be told, 0 if it is already there to be taken by finishSync.
 int32_t LanesFace::Watch(uint32_t ticket) {
   Operation* operation = OperationOf(ticket);
-  if (operation == nullptr) return kWrongArgument;
+  if (operation == nullptr || operation->told) return kWrongArgument;
+  operation->told = true;
   if (!engine_->Watch(*operation)) return 0;
   Hold();
   return 1;
@@ -392,7 +396,7 @@ int32_t LanesFace::Read(uint32_t lane, uint64_t offset, uint64_t length, uint64_
 
 int32_t LanesFace::TakeRead(uint32_t ticket, uint8_t* into, uint64_t length) {
   Operation* operation = OperationOf(ticket);
-  if (operation == nullptr || operation->kind != OperationKind::kRead || !operation->finished()) return kWrongArgument;
+  if (operation == nullptr || operation->kind != OperationKind::kRead || operation->told) return kWrongArgument;
   if (into != nullptr) std::memcpy(into, operation->bytes.data(), std::min<uint64_t>(length, operation->bytes.size()));
   return Release(*operation);
 }

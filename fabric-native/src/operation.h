@@ -45,6 +45,8 @@ struct Operation {
   uint32_t unanswered = 0;
 
   int32_t status = kDone;
+  // JavaScript thread only: its end will be told, so it cannot be redeemed otherwise.
+  bool told = false;
 
   enum Watch : uint8_t { kUnwatched, kWatched, kFinished };
   std::atomic<uint8_t> watch{kUnwatched};

@@ -196,6 +196,23 @@ export function fabricCompliance(t: Test, bed: FabricBed): void {
     sameBytes(t, contentOf(remote, pageSize, 3 * 4096), expected, 'the range arrived')
   })
 
+  t.test(`${bed.name}: a persist that is awaited cannot be redeemed again`, async t => {
+    const { lanes, local, remote } = await connectPair(t, bed)
+    const expected = mark(local, pageSize, 3 * 64)
+    const ticket = lanes.start(pageSize, 64)
+    const told = lanes.finish(ticket)
+    // It has ended when the next one on its lane has, and nothing was told yet.
+    lanes.persistSync(pageSize + 64, 64)
+    t.throws(() => lanes.finishSync(ticket), { name: 'AssertionError' })
+    await t.rejects(lanes.finish(ticket), { name: 'AssertionError' })
+    await told
+    const [first, second] = [lanes.start(pageSize, 64), lanes.start(pageSize + 128, 64)]
+    t.not(first, second, 'no ticket is given out twice')
+    lanes.finishSync(first)
+    lanes.finishSync(second)
+    sameBytes(t, contentOf(remote, pageSize, 3 * 64), expected, 'the ranges arrived')
+  })
+
   t.test(`${bed.name}: a read brings what the target has, not what is local`, async t => {
     const { lanes, remote } = await connectPair(t, bed)
     for (const length of [1, 8, 4096, 65_537, 2 * MiB]) {
