@@ -11,7 +11,6 @@ namespace {
 
 // More negative results of the calls below than OperationStatus has; native-fabric.ts holds the same table.
 constexpr int32_t kWrongArgument = -10;
-constexpr uint64_t kFlushDeadlineNs = 3000 * kNsPerMs;
 
 void* const kDownEvent = reinterpret_cast<void*>(1);
 
@@ -210,8 +209,8 @@ void LanesFace::Deliver(napi_value on_event) {
     for (size_t n = 0; n < count; ++n) {
       Operation& operation = *done[first + n];
       results[2 * n] = static_cast<int32_t>(operation.ticket);
-      operation.told = false;
       results[2 * n + 1] = operation.status;
+      operation.told = false;
       if (operation.kind != OperationKind::kRead || operation.status != kDone) Release(operation);
       LetGo();
     }
@@ -273,8 +272,8 @@ Operation& LanesFace::NewOperation(OperationKind kind, uint32_t lane, uint64_t d
   operation.range = 0;
   operation.range_done = 0;
   operation.unanswered = 0;
-  operation.told = false;
   operation.status = kDone;
+  operation.told = false;
   operation.watch.store(Operation::kUnwatched, std::memory_order_relaxed);
   return operation;
 }
@@ -307,8 +306,8 @@ int32_t LanesFace::Start(uint32_t lane, const Range& range, uint64_t deadline_ns
 
 int32_t LanesFace::Watched(Operation& operation) {
   auto ticket = static_cast<int32_t>(operation.ticket);
-  operation.told = true;
   Hold();
+  operation.told = true;
   engine_->Watch(operation);
   engine_->Begin(operation);
   return ticket;
@@ -331,8 +330,8 @@ int32_t LanesFace::FinishSync(uint32_t ticket) {
 int32_t LanesFace::Watch(uint32_t ticket) {
   Operation* operation = OperationOf(ticket);
   if (operation == nullptr || operation->told) return kWrongArgument;
-  operation->told = true;
   if (!engine_->Watch(*operation)) return 0;
+  operation->told = true;
   Hold();
   return 1;
 }
@@ -349,15 +348,16 @@ int32_t LanesFace::Flush(uint32_t lane, const Range& range) {
     flushed.ranges.back().flushed = true;
     flushed.bytes += range.length + layout::kLaneEntryBytes;
   }
-  if (flushed.bytes >= flush_limit_) SendFlushed(lane, NowNs() + kFlushDeadlineNs);
+  if (flushed.bytes >= flush_limit_) SendFlushed(lane);
   return kDone;
 }
 
-void LanesFace::SendFlushed(uint32_t lane, uint64_t deadline_ns) {
+// Without a deadline: the drain that will wait for it has one.
+void LanesFace::SendFlushed(uint32_t lane) {
   auto* operation = new Operation;
   operation->lane = lane;
   operation->internal = true;
-  operation->deadline_ns = deadline_ns;
+  operation->deadline_ns = UINT64_MAX;
   operation->ranges.swap(flushed_[lane].ranges);
   flushed_[lane].bytes = 0;
   engine_->Begin(*operation);

@@ -58,7 +58,7 @@ class LanesFace : public std::enable_shared_from_this<LanesFace> {
   int32_t Watched(Operation& operation);
   int32_t Release(Operation& operation);
   Operation* OperationOf(uint32_t ticket);
-  void SendFlushed(uint32_t lane, uint64_t deadline_ns);
+  void SendFlushed(uint32_t lane);
 
   std::shared_ptr<LaneEngine> engine_;
   napi_env env_ = nullptr;
