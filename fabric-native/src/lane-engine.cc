@@ -195,9 +195,11 @@ void LaneEngine::RunActive() {
     std::unique_lock lock(thread_mutex_);
     thread_wakes_.wait_for(lock, kIdleCheck, [this] { return closing_.load() || wheel_seekers_.load() == 0; });
     return;
+    // The call may complete all that is watched, and then the next Watch has to wake this sleep as well.
   }
   if (!wheel_.try_lock()) {
     sched_yield();
+    thread_asleep_.store(false);
     return;
   }
   uint64_t active = NowNs();
