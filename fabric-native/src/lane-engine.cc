@@ -67,6 +67,8 @@ void LaneEngine::Close() {
   on_down_ = nullptr;
   Fail({FabricFailure::kClosed, "", 0, "the lanes were closed"});
   on_done_ = nullptr;
+  // Lanes that were down already did not fail anew, and calls may have come in since.
+  DrainInbox();
   for (auto& lane : lanes_) fi_shutdown(lane->endpoint(), 0);
   lanes_.clear();
   region_.reset();

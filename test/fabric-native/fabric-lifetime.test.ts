@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { pageSize } from '../../core/index.js'
+import { hasCode, pageSize } from '../../core/index.js'
 import { connectPair, poolSize } from './compliance.js'
 import { nativeBed } from './native-bed.js'
 import { connectProcess } from './service-process.js'
@@ -57,6 +57,21 @@ t.test('close during synchronous and asynchronous work settles everything', asyn
     await service.close()
     local.close()
     remote.close()
+  }
+})
+
+t.test('calls made between the loss of the lanes and its notice settle at close', async t => {
+  for (let round = 0; round < 10; round++) {
+    const { lanes, service } = await connectPair(t, bed, 1)
+    const closing = service.close()
+    const pending: Promise<void>[] = []
+    const until = performance.now() + 20
+    while (performance.now() < until) pending.push(lanes.persist(pageSize, 64))
+    const settled = Promise.allSettled(pending)
+    await lanes.close()
+    for (const result of await settled)
+      if (result.status === 'rejected' && !hasCode(result.reason, 'ERR_TARGET_LOST', 'ERR_CLOSED')) throw result.reason
+    await closing
   }
 })
 
