@@ -12,7 +12,8 @@ namespace {
 
 // How long a synchronous call, or the thread with work under way, polls before it sleeps in the kernel.
 constexpr uint64_t kSpinNs = 200'000;
-// The sockets provider has threads of its own, which polling would keep from their work.
+// The sockets provider has threads of its own, which spin for milliseconds: polling would keep them from their work, and
+// yielding would give them the processor for a whole time slice. Without spinning nobody yields, but sleeps at once.
 constexpr uint64_t kSocketsSpinNs = 0;
 // How long the thread polls for more work before it goes to sleep: the time a JavaScript thread needs for its next call.
 constexpr uint64_t kLingerNs = 50'000;
@@ -66,9 +67,9 @@ void LaneEngine::Close() {
   std::lock_guard lock(wheel_);
   on_down_ = nullptr;
   Fail({FabricFailure::kClosed, "", 0, "the lanes were closed"});
-  on_done_ = nullptr;
   // Lanes that were down already did not fail anew, and calls may have come in since.
   DrainInbox();
+  on_done_ = nullptr;
   for (auto& lane : lanes_) fi_shutdown(lane->endpoint(), 0);
   lanes_.clear();
   region_.reset();
@@ -95,14 +96,14 @@ void LaneEngine::RunSync(Operation& operation) {
 void LaneEngine::Begin(Operation& operation) {
   if (wheel_.try_lock()) {
     DrainInbox();
+    bool internal = operation.internal;
     Admit(operation);
     Pump();
-    wheel_.unlock();
-    bool internal = operation.internal;
-    return;
-  }
     // Nobody watches what flushes send, so whoever flushes takes the answers that make room for more.
     if (internal && Poll() > 0) Pump();
+    wheel_.unlock();
+    return;
+  }
   {
     std::lock_guard lock(inbox_mutex_);
     inbox_.push_back(&operation);
@@ -172,7 +173,7 @@ void LaneEngine::Run() {
 
 void LaneEngine::RunIdle() {
   uint64_t start = NowNs();
-  while (NowNs() - start < kLingerNs) {
+  while (spin_ns_ > 0 && NowNs() - start < kLingerNs) {
     if (watched_.load() > 0 || closing_.load()) return;
     sched_yield();
   }
@@ -194,14 +195,15 @@ void LaneEngine::RunIdle() {
 
 void LaneEngine::RunActive() {
   if (wheel_seekers_.load() > 0) {
-    std::unique_lock lock(thread_mutex_);
-    thread_wakes_.wait_for(lock, kIdleCheck, [this] { return closing_.load() || wheel_seekers_.load() == 0; });
-    return;
     // The call may complete all that is watched, and then the next Watch has to wake this sleep as well.
+    std::unique_lock lock(thread_mutex_);
+    thread_asleep_.store(true);
+    thread_wakes_.wait_for(lock, kIdleCheck, [this] { return closing_.load() || wheel_seekers_.load() == 0; });
+    thread_asleep_.store(false);
+    return;
   }
   if (!wheel_.try_lock()) {
     sched_yield();
-    thread_asleep_.store(false);
     return;
   }
   uint64_t active = NowNs();
@@ -211,6 +213,10 @@ void LaneEngine::RunActive() {
     Pump();
     if (Poll() > 0) {
       idle_rounds = 0;
+      continue;
+    }
+    if (spin_ns_ == 0) {
+      Sleep(true);
       continue;
     }
     if (++idle_rounds == 1) active = NowNs();
@@ -234,6 +240,10 @@ void LaneEngine::DriveUntil(Operation& operation) {
       continue;
     }
     if (operation.finished()) return;
+    if (spin_ns_ == 0) {
+      Sleep(false);
+      continue;
+    }
     if (++idle_rounds % 4 == 0) sched_yield();
     if (idle_rounds % 32 != 0) continue;
     uint64_t now = NowNs();

@@ -27,6 +27,10 @@ void ServiceThread::Run() {
       idle_rounds = 0;
       continue;
     }
+    if (spin_ns_ == 0) {
+      Sleep();
+      continue;
+    }
     if (++idle_rounds % 2 == 0) sched_yield();
     if (idle_rounds % 16 != 0) continue;
     uint64_t now = NowNs();
