@@ -43,7 +43,9 @@ function main(scenario: string, path: string): void {
     },
     worker() {
       ftruncateSync(fd)
-      new Worker(fileURLToPath(import.meta.url), { workerData: memory.share() })
+      const worker = new Worker(fileURLToPath(import.meta.url), { workerData: memory.share() })
+      // A memory that nobody holds any more may be closed before the thread attaches to it.
+      worker.once('exit', () => memory.close())
     },
     sent() {
       say('ready')
