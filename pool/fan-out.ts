@@ -27,7 +27,7 @@ export class FanOut {
   readonly #memory: Memory
   /** Up to here the master is persisted first: it costs less than to ask whether it is sound. More is done meanwhile. */
   readonly #quickBytes: number
-  readonly #mirrors: readonly LocalReplica[]
+  readonly #locals: readonly LocalReplica[]
   readonly #remotes: readonly Replica[]
   readonly #replicas: readonly Replica[]
   readonly #onLost: (replica: Replica, error: unknown) => void
@@ -38,7 +38,7 @@ export class FanOut {
     this.#master = assembly.master
     this.#memory = assembly.master.memory
     this.#quickBytes = quickBytes[assembly.master.method]
-    this.#mirrors = assembly.mirrors
+    this.#locals = assembly.locals
     this.#remotes = assembly.remotes
     this.#replicas = assembly.replicas
     this.#onLost = onLost
@@ -96,7 +96,7 @@ export class FanOut {
     if (!stored) this.#try(round, this.#master, () => this.#memory.flush(at, length))
     if (round.master) {
       for (const replica of this.#remotes) this.#try(round, replica, () => replica.flush(at, length, options))
-      for (const replica of this.#mirrors) this.#try(round, replica, () => replica.flush(at, length))
+      for (const replica of this.#locals) this.#try(round, replica, () => replica.flush(at, length))
     }
     round.master = false
     round.begun = true
@@ -140,7 +140,7 @@ export class FanOut {
       if (away) this.#startAway(round, this.#master, at, length, options)
       else this.#persistMaster(round, at, length, options)
     }
-    for (const replica of this.#mirrors) {
+    for (const replica of this.#locals) {
       if (away) this.#startAway(round, replica, at, length, options)
       else this.#start(round, replica, at, length, options)
     }

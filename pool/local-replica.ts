@@ -8,7 +8,7 @@ export interface MemoryOwner {
 }
 
 /**
- * The master, or a local replica that follows it. A mirror copies from the master's memory and never from the caller's
+ * The master, or a local replica that follows it. The latter copies from the master's memory and never from the caller's
  * source: an overlapping move, or a source that changes meanwhile, must leave both alike.
  */
 export class LocalReplica implements Replica {

@@ -1,4 +1,4 @@
-import { pageSize } from '../core/index.js'
+import { assert, pageSize } from '../core/index.js'
 import type { Part } from './part.js'
 
 /** What is done to several parts of a replica at once. */
@@ -15,4 +15,11 @@ export async function unlinkAll(parts: readonly Part[]): Promise<void> {
 
 export async function closeAll(parts: readonly Part[]): Promise<void> {
   for (const part of parts) await part.close()
+}
+
+/** The item of a part or of its header; the index comes from a layout of the same parts. */
+export function at<T>(items: readonly T[], index: number): T {
+  const item = items[index]
+  assert(item !== undefined, 'the index lies inside the list')
+  return item
 }

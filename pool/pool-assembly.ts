@@ -18,7 +18,8 @@ export interface Assembly {
   /** In the order of the pool set; the first is the master. */
   readonly replicas: readonly Replica[]
   readonly master: LocalReplica
-  readonly mirrors: readonly LocalReplica[]
+  /** Without the master. */
+  readonly locals: readonly LocalReplica[]
   readonly remotes: readonly RemoteReplica[]
   /** Pool size in bytes, header page included: that of the smallest local replica. */
   readonly size: number
@@ -129,12 +130,12 @@ class Workshop {
   }
 
   assembly(): Assembly {
-    const [, ...mirrors] = this.#locals.values()
+    const [, ...locals] = this.#locals.values()
     const attributes = this.#attributes
     return {
       replicas: this.#set.replicas.map((_, index) => this.#replica(index)),
       master: this.#master,
-      mirrors,
+      locals,
       remotes: [...this.#remotes.entries()].sort(([left], [right]) => left - right).map(([, remote]) => remote),
       size: this.#size,
       base: attributes ? pageSize : 0,

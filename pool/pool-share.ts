@@ -13,15 +13,15 @@ export interface PoolToken {
 }
 
 /** ERR_POOLSET_UNSUITABLE for a pool with remote replicas: lanes belong to the thread that connected them. */
-export function shareAssembly({ master, mirrors, remotes, size, base, attributes }: Assembly): PoolToken {
+export function shareAssembly({ master, locals, remotes, size, base, attributes }: Assembly): PoolToken {
   if (remotes.length > 0) {
     throw new RpmemError('ERR_POOLSET_UNSUITABLE', 'a pool with remote replicas cannot be shared with other threads', {
       hint: 'Let the thread that opened the pool do the persists.',
     })
   }
-  const locals = [master, ...mirrors]
-  const replicas = locals.map(({ name, memory }) => ({ name, memory: share(memory) }))
-  for (const replica of locals) replica.share()
+  const own = [master, ...locals]
+  const replicas = own.map(({ name, memory }) => ({ name, memory: share(memory) }))
+  for (const replica of own) replica.share()
   return { replicas, size, base, attributes }
 }
 
@@ -43,7 +43,7 @@ export function attachAssembly({ replicas, size, base, attributes }: PoolToken):
     for (const { memory } of attached) memory.close()
     throw error
   }
-  const [master, ...mirrors] = attached
+  const [master, ...locals] = attached
   if (!master) throw new RpmemError('ERR_ARGUMENT', 'the token of a pool names at least a master')
-  return { replicas: attached, master, mirrors, remotes: [], size, base, attributes }
+  return { replicas: attached, master, locals, remotes: [], size, base, attributes }
 }

@@ -197,7 +197,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     return this.#afterSync(at, length, options)
   }
 
-  /** Lets what is under way settle, then closes targets, mirrors and master and detaches all views. Idempotent. */
+  /** Lets what is under way settle, then closes targets, local replicas and master and detaches all views. Idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -210,8 +210,8 @@ export class Pool extends EventEmitter<PoolEvents> {
   async #close(): Promise<void> {
     this.#state = 'closing'
     if (this.#pending > 0) await new Promise<void>(resolve => (this.#settled = resolve))
-    const { remotes, mirrors, master } = this.#assembly
-    const outcomes = await Promise.allSettled([...remotes, ...mirrors].map(replica => replica.close()))
+    const { remotes, locals, master } = this.#assembly
+    const outcomes = await Promise.allSettled([...remotes, ...locals].map(replica => replica.close()))
     outcomes.push(...(await Promise.allSettled([master.close()])))
     this.#state = 'closed'
     this.emit('closed')

@@ -5,7 +5,7 @@ import { checkHeaders } from './header-check.js'
 import { checkPlaces, type HeaderOptions, type PartPlace, type ReplicaLayout, replicaLayout } from './layout.js'
 import { nativeStorage } from './native-storage.js'
 import { Part } from './part.js'
-import { closeAll, discard } from './part-list.js'
+import { at, closeAll, discard } from './part-list.js'
 import { ReplicaParts } from './replica-parts.js'
 import { checkShutdownState } from './shutdown-state.js'
 import type { Storage } from './storage.js'
@@ -125,10 +125,4 @@ async function undo(parts: readonly Part[], written: readonly Part[]): Promise<v
   } finally {
     await closeAll(parts)
   }
-}
-
-function at<T>(items: readonly T[], index: number): T {
-  const item = items[index]
-  assert(item !== undefined, 'the index lies inside the list')
-  return item
 }

@@ -4,7 +4,7 @@ import { encodeHeader, incompatShutdownState, type PartHeader } from './header.j
 import { attributesOf, replaceAttributes } from './header-attributes.js'
 import type { ReplicaLayout } from './layout.js'
 import type { Part } from './part.js'
-import { closeAll, discard, unlinkAll } from './part-list.js'
+import { at, closeAll, discard, unlinkAll } from './part-list.js'
 import { shutdownState } from './shutdown-state.js'
 
 /** The parts of one replica, open, locked and mapped. */
@@ -123,10 +123,4 @@ export class ReplicaParts {
     this.#writing = written.catch(() => {})
     return written
   }
-}
-
-function at<T>(items: readonly T[], index: number): T {
-  const item = items[index]
-  assert(item !== undefined, 'the index lies inside the list')
-  return item
 }

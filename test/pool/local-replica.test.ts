@@ -7,7 +7,7 @@ import type { Assembly } from '../../pool/pool-assembly.js'
 
 const size = 8192
 
-/** A master and a mirror on a disk whose waits are in the hands of the test. */
+/** A master and a local replica on a disk whose waits are in the hands of the test. */
 function onDisk() {
   const disks = [0, 1].map(() => {
     const memory = new BufferMemory(size, { method: 'msync' })
@@ -18,11 +18,11 @@ function onDisk() {
   const [one, two] = disks
   if (!one || !two) throw new Error('there are two disks')
   const master = new LocalReplica('master', one.memory, one.owner)
-  const mirror = new LocalReplica('mirror', two.memory, two.owner, one.memory)
-  const replicas = [master, mirror]
-  const assembly: Assembly = { replicas, master, mirrors: [mirror], remotes: [], size, base: 0, attributes: undefined }
+  const local = new LocalReplica('local replica 1', two.memory, two.owner, one.memory)
+  const replicas = [master, local]
+  const assembly: Assembly = { replicas, master, locals: [local], remotes: [], size, base: 0, attributes: undefined }
   const lost: string[] = []
-  return { one, two, master, mirror, lost, fanOut: new FanOut(assembly, ({ name }) => lost.push(name)) }
+  return { one, two, master, local, lost, fanOut: new FanOut(assembly, ({ name }) => lost.push(name)) }
 }
 
 t.test('promises wait for all disks at once, off the event loop', async t => {
@@ -33,7 +33,7 @@ t.test('promises wait for all disks at once, off the event loop', async t => {
   t.equal(two.syncs.length, 1)
   const copy = new Uint8Array(50)
   two.memory.read(100, copy)
-  t.strictSame(copy, new Uint8Array(50).fill(7), 'the mirror has the bytes before its disk is asked')
+  t.strictSame(copy, new Uint8Array(50).fill(7), 'the local replica has the bytes before its disk is asked')
   one.syncs[0]?.resolve()
   two.syncs[0]?.resolve()
   await persisting
@@ -44,11 +44,14 @@ t.test('a disk that fails loses its replica and names it', async t => {
   const persisting = fanOut.persist(0, 8, {})
   one.syncs[0]?.resolve()
   two.syncs[0]?.reject(new RpmemError('ERR_MSYNC', 'I/O error'))
-  await t.rejects(persisting, { code: 'ERR_PERSIST', durability: 'local', causes: [{ replica: 'mirror' }] })
-  t.strictSame(lost, ['mirror'])
+  await t.rejects(persisting, { code: 'ERR_PERSIST', durability: 'local', causes: [{ replica: 'local replica 1' }] })
+  t.strictSame(lost, ['local replica 1'])
   const again = fanOut.persist(0, 8, {})
   one.syncs[1]?.resolve()
-  await t.rejects(again, { code: 'ERR_PERSIST', causes: [{ replica: 'mirror', error: { code: 'ERR_MSYNC' } }] })
+  await t.rejects(again, {
+    code: 'ERR_PERSIST',
+    causes: [{ replica: 'local replica 1', error: { code: 'ERR_MSYNC' } }],
+  })
   t.throws(() => fanOut.persistSync(0, 8, {}), { code: 'ERR_PERSIST' })
 })
 
@@ -73,9 +76,9 @@ t.test('a drain waits for the disk too', async t => {
 })
 
 t.test('what is shared with other threads is asked through the mapping, whose failures they see', async t => {
-  const { one, two, master, mirror, fanOut } = onDisk()
+  const { one, two, master, local, fanOut } = onDisk()
   master.share()
-  mirror.share()
+  local.share()
   one.memory.fill(0, 9, 8, { noFlush: true })
   await fanOut.persist(0, 8, {})
   t.equal(one.memory.afterPowerFailure()[0], 9)
@@ -89,7 +92,7 @@ t.test('a storage that refuses the blocking forms is a failure as well', async t
   t.throws(() => fanOut.persistSync(0, 8, {}), {
     code: 'ERR_PERSIST',
     durability: 'local',
-    causes: [{ replica: 'mirror', error: { code: 'ERR_MSYNC' } }],
+    causes: [{ replica: 'local replica 1', error: { code: 'ERR_MSYNC' } }],
   })
-  t.strictSame(lost, ['mirror'])
+  t.strictSame(lost, ['local replica 1'])
 })

@@ -24,8 +24,8 @@ t.test('worker threads persist into the pool that one thread opened', async t =>
   pool.read(0, found)
   t.ok(Buffer.from(found).equals(expected), 'the master')
   await pool.close()
-  const mirror = readFileSync(`${directory}/b`).subarray(pageSize, pageSize + expected.length)
-  t.ok(mirror.equals(expected), 'the local replica')
+  const local = readFileSync(`${directory}/b`).subarray(pageSize, pageSize + expected.length)
+  t.ok(local.equals(expected), 'the local replica')
   for (const worker of workers) {
     const answered = once(worker, 'message')
     worker.postMessage('closed')

@@ -96,8 +96,8 @@ t.test(`what a killed writer had confirmed is there on every replica (RPMEM_TEST
     const master = new Uint8Array(slotCount * slotSize)
     pool.read(0, master)
     await pool.close()
-    const mirror = readFileSync(`${directory}/c`).subarray(pageSize, pageSize + master.length)
-    for (const [name, bytes] of [['master', master] as const, ['mirror', new Uint8Array(mirror)] as const]) {
+    const local = readFileSync(`${directory}/c`).subarray(pageSize, pageSize + master.length)
+    for (const [name, bytes] of [['master', master] as const, ['local replica 1', new Uint8Array(local)] as const]) {
       t.equal(wrongSlot(bytes, confirmed), undefined, `every slot of the ${name}`)
     }
   }
