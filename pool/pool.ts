@@ -36,7 +36,8 @@ export class Pool extends EventEmitter<PoolEvents> {
 
   /**
    * Creates the parts of all replicas and maps the master. `source` is a pool set or the path of its file. After a failure
-   * nothing that this attempt made is left, neither here nor on the targets. A subclass gets pools of its own kind. Source: pmemobj_create(3), rpmem_create(3).
+   * nothing that this attempt made is left, neither here nor on the targets. A subclass gets pools of its own kind.
+   * Source: pmemobj_create(3), rpmem_create(3).
    */
   static async create(source: string | PoolSet, options: CreatePoolOptions = {}): Promise<Pool> {
     const set = await toPoolSet(source)
@@ -51,7 +52,7 @@ export class Pool extends EventEmitter<PoolEvents> {
 
   /**
    * A pool that another thread of this process has opened and shared. Threads order their own operations among themselves;
-   * close() of the owner ends the others with ERR_CLOSED.
+   * close() of the owner ends the others with ERR_CLOSED. In C threads share what pmemobj_open(3) gave.
    */
   static attach(token: PoolToken): Pool {
     return new this(attachAssembly(token))
@@ -68,20 +69,25 @@ export class Pool extends EventEmitter<PoolEvents> {
     for (const remote of assembly.remotes) remote.onLost(error => this.#fanOut.lose(remote, error))
   }
 
+  /** Of the whole pool; `replicas` has that of each. Events tell the changes. Between pmemobj_open(3) and pmemobj_close(3). */
   get state(): PoolState {
     return this.#state
   }
 
-  /** Bytes that the user may use. */
+  /** Bytes that the user may use, without headers: offsets are 0 … size - 1. Source: pmemobj_create(3), poolsize. */
   get size(): number {
     return this.#assembly.size - this.#base
   }
 
-  /** Of the master's header; undefined for a pool without headers. */
+  /** Of the master's header; undefined for a pool without headers. Source: rpmem_open(3). */
   get attributes(): PoolAttributes | undefined {
     return this.#assembly.attributes
   }
 
+  /**
+   * All replicas as they are now, in the order of the pool set, the master first: how each makes bytes durable, how remote ones
+   * are reached, which are lost. Source: poolset(5), rpmem_create(3).
+   */
   get replicas(): ReplicaStatus[] {
     const { lost } = this.#fanOut
     return this.#assembly.replicas.map(replica => ({
@@ -90,28 +96,38 @@ export class Pool extends EventEmitter<PoolEvents> {
     }))
   }
 
-  /** For `Pool.attach` in a worker thread. Pools with remote replicas are ERR_POOLSET_UNSUITABLE. */
+  /**
+   * For `Pool.attach` in a worker thread; good until close(). Pools with remote replicas are ERR_POOLSET_UNSUITABLE: lanes belong
+   * to one thread. Threads of C use the PMEMobjpool of pmemobj_open(3) itself.
+   */
   share(): PoolToken {
     this.#assertUsable()
     return shareAssembly(this.#assembly)
   }
 
-  /** A window over the memory, without a copy; detached by close(), not transferable. At most 2^32 - 1 bytes. */
+  /**
+   * A window over the master's memory, without a copy; detached by close(), not transferable. At most 2^32 - 1 bytes. What is
+   * stored through it is durable after a persist. ERR_RANGE outside the pool. Source: pmemobj_direct(3).
+   */
   view(offset: number, length: number): Uint8Array {
     return this.#memory.view(this.#at(offset, length), length)
   }
 
-  /** Copies bytes of the master out. */
+  /** Copies bytes of the master out, durable or not. ERR_RANGE. Source: a load through pmemobj_direct(3). */
   read(offset: number, into: Uint8Array): void {
     this.#memory.read(this.#at(offset, into.length), into)
   }
 
-  /** Makes the range durable on all replicas. Source: pmemobj_persist, pmemobj_xpersist (relaxed). */
+  /**
+   * Makes the range durable on all replicas. ERR_RANGE, ERR_PERSIST. Source: pmemobj_persist(3), pmemobj_xpersist(3)
+   * (relaxed).
+   */
   async persist(offset: number, length: number, options: PoolPersistOptions = noOptions): Promise<Receipt> {
     const at = this.#at(offset, length)
     return await this.#wait(this.#fanOut.persist(at, length, options), options.signal)
   }
 
+  /** The same, blocking the thread until it is so. Source: pmemobj_persist(3), pmemobj_xpersist(3). */
   persistSync(offset: number, length: number, options: PoolPersistOptions = noOptions): Receipt {
     this.#fanOut.persistSync(this.#at(offset, length), length, options)
     return this.#receipt
@@ -119,18 +135,19 @@ export class Pool extends EventEmitter<PoolEvents> {
 
   /**
    * Starts making the range durable; it is so after a drain of the same lane (default 0). Bytes changed between the two may
-   * or may not be included. Source: pmemobj_flush, pmemobj_xflush.
+   * or may not be included. Source: pmemobj_flush(3), pmemobj_xflush(3).
    */
   flush(offset: number, length: number, options: PoolPersistOptions = noOptions): void {
     this.#fanOut.flush(this.#at(offset, length), length, options)
   }
 
-  /** Waits until all that was flushed on this lane is durable everywhere. Source: pmemobj_drain. */
+  /** Waits until all that was flushed on this lane is durable everywhere. ERR_PERSIST. Source: pmemobj_drain(3). */
   async drain(options: PoolPersistOptions = {}): Promise<Receipt> {
     this.#assertUsable()
     return this.#wait(this.#fanOut.drain(options), options.signal)
   }
 
+  /** The same, blocking the thread until it is so. Source: pmemobj_drain(3). */
   drainSync(options: PoolPersistOptions = noOptions): Receipt {
     this.#assertUsable()
     this.#fanOut.drainSync(options)
@@ -142,13 +159,14 @@ export class Pool extends EventEmitter<PoolEvents> {
     return this.persist(offset, length, { ...options, deep: true })
   }
 
+  /** The same, blocking the thread until it is so. Source: pmem_deep_persist(3), rpmem_deep_persist(3). */
   deepPersistSync(offset: number, length: number, options: PoolPersistOptions = {}): Receipt {
     return this.persistSync(offset, length, { ...options, deep: true })
   }
 
   /**
    * Copies foreign bytes to `offset` and makes them durable; aligned words of 8 bytes are never torn. With `noFlush` or
-   * `noDrain` a part of that is left to later calls. Source: pmemobj_memcpy, pmemobj_memcpy_persist.
+   * `noDrain` a part of that is left to later calls. Source: pmemobj_memcpy(3), pmemobj_memcpy_persist(3).
    */
   async memcpyPersist(offset: number, source: Uint8Array, options: CopyPersistOptions = {}): Promise<Receipt> {
     const at = this.#at(offset, source.length)
@@ -156,13 +174,14 @@ export class Pool extends EventEmitter<PoolEvents> {
     return this.#after(at, source.length, options)
   }
 
+  /** The same, blocking the thread until it is so. Source: pmemobj_memcpy(3), pmemobj_memcpy_persist(3). */
   memcpyPersistSync(offset: number, source: Uint8Array, options: CopyPersistOptions = noOptions): Receipt {
     const at = this.#at(offset, source.length)
     this.#store(mode => this.#memory.copyIn(at, source, mode), options)
     return this.#afterSync(at, source.length, options)
   }
 
-  /** Moves bytes inside the pool, overlap allowed, and makes the destination durable. Source: pmemobj_memmove. */
+  /** Moves bytes inside the pool, overlap allowed, and makes the destination durable. Source: pmemobj_memmove(3). */
   async memmovePersist(to: number, from: number, length: number, options: CopyPersistOptions = {}): Promise<Receipt> {
     const at = this.#at(to, length)
     const source = this.#at(from, length)
@@ -170,6 +189,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     return this.#after(at, length, options)
   }
 
+  /** The same, blocking the thread until it is so. Source: pmemobj_memmove(3). */
   memmovePersistSync(to: number, from: number, length: number, options: CopyPersistOptions = noOptions): Receipt {
     const at = this.#at(to, length)
     const source = this.#at(from, length)
@@ -177,7 +197,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     return this.#afterSync(at, length, options)
   }
 
-  /** Fills with `byte` (0 … 255) and makes the range durable. Source: pmemobj_memset, pmemobj_memset_persist. */
+  /** Fills with `byte` (0 … 255) and makes the range durable. Source: pmemobj_memset(3), pmemobj_memset_persist(3). */
   async memsetPersist(
     offset: number,
     byte: number,
@@ -190,6 +210,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     return this.#after(at, length, options)
   }
 
+  /** The same, blocking the thread until it is so. Source: pmemobj_memset(3), pmemobj_memset_persist(3). */
   memsetPersistSync(offset: number, byte: number, length: number, options: CopyPersistOptions = noOptions): Receipt {
     const at = this.#at(offset, length)
     const value = toByte(byte)
@@ -197,12 +218,16 @@ export class Pool extends EventEmitter<PoolEvents> {
     return this.#afterSync(at, length, options)
   }
 
-  /** Lets what is under way settle, then closes targets, local replicas and master and detaches all views. Idempotent. */
+  /**
+   * Lets what is under way settle, then closes targets, local replicas and master and detaches all views. Idempotent.
+   * Source: pmemobj_close(3), rpmem_close(3).
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
   }
 
+  /** close(), for `await using`. Source: pmemobj_close(3). */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
