@@ -1,6 +1,7 @@
+import { readdirSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { RpmemError } from '../../core/index.js'
-import { Pool } from '../../pool/index.js'
+import { Pool, type RemoteConnector, type RemoteRequest } from '../../pool/index.js'
 import { scratch, writeSet } from './scratch.js'
 import { connectorTo, ScriptedTarget } from './scripted-target.js'
 
@@ -89,4 +90,85 @@ t.test('views are detached by close', async t => {
   await pool.close()
   await closed
   t.equal(view.length, 0)
+})
+
+t.test('a pool that is busy with a persist', async t => {
+  const directory = scratch(t)
+  const target = new ScriptedTarget('node')
+  const set = writeSet(directory, 'x.set', `2M ${directory}/a`, 'REPLICA node x')
+  const pool = await Pool.create(set, { connectRemote: connectorTo(target) })
+  target.hold()
+  const settled: string[] = []
+  const waiting: [string, Promise<unknown>][] = [['the first', pool.persist(0, 8)]]
+  for (const [name, call] of methods) {
+    t.equal(pool.state, 'open')
+    const result = call(pool)
+    if (result instanceof Promise) waiting.push([name, result])
+  }
+  for (const [name, promise] of waiting) void promise.finally(() => settled.push(name))
+  await new Promise(resolve => setImmediate(resolve))
+  t.strictSame(settled, [], 'the blocking forms are through, no promise is')
+  t.equal(waiting.length, 1 + 6)
+  target.release()
+  for (const [name, promise] of waiting) await t.resolves(promise, name)
+  await pool.close()
+})
+
+/** Reaches the target only when the test lets it, or until the caller aborts. */
+function slowConnector(target: ScriptedTarget) {
+  const connector = connectorTo(target)
+  let asked: () => void = () => {}
+  let go: () => void = () => {}
+  const reached = new Promise<void>(resolve => {
+    asked = resolve
+  })
+  const wait = ({ signal }: RemoteRequest) =>
+    new Promise<void>((resolve, reject) => {
+      go = resolve
+      signal?.addEventListener('abort', () => reject(signal.reason))
+      asked()
+    })
+  const connectRemote: RemoteConnector = {
+    create: request => wait(request).then(() => connector.create(request)),
+    open: request => wait(request).then(() => connector.open(request)),
+  }
+  return { connectRemote, reached, go: () => go() }
+}
+
+t.test('a pool that is opening has no object yet, but nobody else can have it', async t => {
+  const directory = scratch(t)
+  const target = new ScriptedTarget('node')
+  const connectRemote = connectorTo(target)
+  const set = writeSet(directory, 'x.set', `2M ${directory}/a`, 'REPLICA node x')
+  for (const way of ['create', 'open'] as const) {
+    const slow = slowConnector(target)
+    const opening = Pool[way](set, { connectRemote: slow.connectRemote })
+    await slow.reached
+    await t.rejects(Pool.create(set, { connectRemote }), { code: 'ERR_POOL_BUSY' }, `create during ${way}`)
+    await t.rejects(Pool.open(set, { connectRemote }), { code: 'ERR_POOL_BUSY' }, `open during ${way}`)
+    slow.go()
+    const pool = await opening
+    t.equal(pool.state, 'open')
+    await pool.close()
+  }
+})
+
+t.test('an opening that is aborted leaves nothing, or the pool as it was', async t => {
+  const directory = scratch(t)
+  const target = new ScriptedTarget('node')
+  const set = writeSet(directory, 'x.set', `2M ${directory}/a`, 'REPLICA node x')
+  for (const [way, left] of [
+    ['create', ['x.set']],
+    ['open', ['a', 'x.set']],
+  ] as const) {
+    if (way === 'open') await (await Pool.create(set, { connectRemote: connectorTo(target) })).close()
+    const slow = slowConnector(target)
+    const gaveUp = new AbortController()
+    const opening = Pool[way](set, { connectRemote: slow.connectRemote, signal: gaveUp.signal })
+    await slow.reached
+    gaveUp.abort(new Error('no longer wanted'))
+    await t.rejects(opening, { code: 'ERR_ABORTED' }, way)
+    t.strictSame(readdirSync(directory).sort(), left, way)
+  }
+  await (await Pool.open(set, { connectRemote: connectorTo(target) })).close()
 })
