@@ -37,8 +37,6 @@ export {
   type RemoteWait,
   type ReplicationOptions,
   type SshOptions,
-  type Transport,
-  type TransportReason,
 } from './initiator/index.js'
 export {
   type CopyPersistOptions,
@@ -53,6 +51,8 @@ export {
   type ReplicaLoss,
   type ReplicaReceipt,
   type ReplicaStatus,
+  type Transport,
+  type TransportReason,
 } from './pool/index.js'
 export {
   loadPoolSet,

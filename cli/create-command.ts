@@ -1,6 +1,6 @@
 import { formatBytes, RpmemError } from '../core/index.js'
-import { RemotePoolReplica, SshConnector } from '../initiator/index.js'
-import { Pool, type RemoteConnector, type RemoteReplica } from '../pool/index.js'
+import { Pool } from '../initiator/index.js'
+import type { ReplicaStatus } from '../pool/index.js'
 import type { Io } from './io.js'
 import { methodText, transportText } from './replica-text.js'
 import { remotePoolOptions, type TargetFlags } from './target-options.js'
@@ -15,20 +15,16 @@ export interface CreateFlags extends TargetFlags {
 
 /** `rpmem create SET`: all replicas of the pool, or none. */
 export async function createPool(file: string, flags: CreateFlags, io: Io): Promise<void> {
-  const remotes: RemoteReplica[] = []
   const options = {
     ...(flags.signature !== undefined && { signature: flags.signature }),
     ...(flags.major !== undefined && { major: wholeNumber('--major', flags.major, 10) }),
     ...(flags.mode !== undefined && { mode: wholeNumber('--mode', flags.mode, 8) }),
-    connectRemote: kept(new SshConnector(remotePoolOptions(flags, io)), remotes),
+    remote: remotePoolOptions(flags, io),
     signal: io.signal,
   }
   const pool = await waiting(io, `creating the pool of ${file}`, Pool.create(file, options))
   try {
-    const replicas = pool.replicas.map(({ name, kind, method }) => {
-      const remote = remotes.find(replica => replica.name === name)
-      return { name, kind, method, transport: remote instanceof RemotePoolReplica ? remote.pool.transport : undefined }
-    })
+    const replicas = pool.replicas.map(({ name, kind, method, transport }) => ({ name, kind, method, transport }))
     if (flags.json) io.out(`${JSON.stringify({ file, size: pool.size, replicas })}\n`)
     else io.out(summary(file, pool.size, replicas))
   } finally {
@@ -36,19 +32,7 @@ export async function createPool(file: string, flags: CreateFlags, io: Io): Prom
   }
 }
 
-/** The connector, remembering what it connected. */
-const kept = (connector: SshConnector, remotes: RemoteReplica[]): RemoteConnector => ({
-  async create(request) {
-    const replica = await connector.create(request)
-    remotes.push(replica)
-    return replica
-  },
-  open: request => connector.open(request),
-})
-
-interface Created extends Pick<Pool['replicas'][number], 'name' | 'kind' | 'method'> {
-  readonly transport: RemotePoolReplica['pool']['transport'] | undefined
-}
+type Created = Omit<ReplicaStatus, 'failure'>
 
 function summary(file: string, size: number, replicas: readonly Created[]): string {
   const lines = replicas.map(({ name, method, transport }) => {

@@ -1,7 +1,6 @@
 import { assert } from '../core/index.js'
 import { nativeFabric } from '../fabric-native/index.js'
-import { RemotePoolReplica, readEnvironment, SshConnector } from '../initiator/index.js'
-import { Pool, type RemoteConnector, type RemoteReplica } from '../pool/index.js'
+import { Pool, type ReplicationOptions, readEnvironment } from '../initiator/index.js'
 import type { DemoNode, DemoStage } from './demo-stage.js'
 import { methodText, transportText } from './replica-text.js'
 
@@ -16,7 +15,6 @@ export interface DemoReplica {
 export class DemoPools {
   readonly #stage: DemoStage
   readonly #signal: AbortSignal
-  readonly #remotes: RemoteReplica[] = []
   #pool: Pool | undefined
 
   constructor(stage: DemoStage, signal: AbortSignal) {
@@ -32,14 +30,12 @@ export class DemoPools {
   async create(): Promise<DemoReplica[]> {
     const pool = await Pool.create(this.#stage.poolSetFile, {
       signature: 'DEMO',
-      connectRemote: this.#connector(),
+      remote: this.#remoteOptions(),
       signal: this.#signal,
     })
     this.#pool = pool
-    return pool.replicas.map(({ name, kind, method }) => {
-      const remote = this.#remotes.find(replica => replica.name === name)
-      const path = remote instanceof RemotePoolReplica ? remote.pool.transport : undefined
-      const reached = path ? transportText(path) : { path: 'mapped here', why: [] }
+    return pool.replicas.map(({ name, kind, method, transport }) => {
+      const reached = transport ? transportText(transport) : { path: 'mapped here', why: [] }
       const shown = kind === 'local' ? name : (name.split('@')[0] ?? name)
       return { name: shown, path: `${reached.path}; ${methodText(method)}`, why: reached.why }
     })
@@ -55,10 +51,10 @@ export class DemoPools {
   }
 
   /** Of the user's environment only the choice of providers counts; keys and known hosts are those of the stage. */
-  #connector(): RemoteConnector {
+  #remoteOptions(): NonNullable<ReplicationOptions['remote']> {
     const { RPMEM_ENABLE_SOCKETS, RPMEM_ENABLE_VERBS } = process.env
     const { identityFile, knownHostsFile } = this.#stage.nodes
-    const connector = new SshConnector({
+    return {
       fabric: nativeFabric,
       lanes: 2,
       environment: readEnvironment({ RPMEM_ENABLE_SOCKETS, RPMEM_ENABLE_VERBS }),
@@ -69,14 +65,6 @@ export class DemoPools {
         agentSocket: 'none',
         home: this.#stage.directory,
       },
-    })
-    const keep = (replica: RemoteReplica) => {
-      this.#remotes.push(replica)
-      return replica
-    }
-    return {
-      create: async request => keep(await connector.create(request)),
-      open: async request => keep(await connector.open(request)),
     }
   }
 }

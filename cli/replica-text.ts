@@ -1,5 +1,5 @@
 import type { DurabilityMethod } from '../fabric-native/index.js'
-import type { Transport } from '../initiator/index.js'
+import type { Transport } from '../pool/index.js'
 
 const methods: Readonly<Record<DurabilityMethod, string>> = {
   dax: 'durable by cache flush (DAX)',

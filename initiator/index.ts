@@ -2,7 +2,7 @@ export { formatAddress, parseAddress, type TargetAddress } from './address.js'
 export { type Environment, processEnvironment, readEnvironment } from './environment.js'
 export { ExternalClient } from './external-client.js'
 export type { RemoveOptions } from './remote-command.js'
-export type { RemoteOperation, RemotePoolEvents, RemoteWait, Transport } from './remote-operation.js'
+export type { RemoteOperation, RemotePoolEvents, RemoteWait } from './remote-operation.js'
 export { RemotePool } from './remote-pool.js'
 export type {
   RemotePoolCreateOptions,
@@ -11,8 +11,6 @@ export type {
   SshOptions,
   TargetOptions,
 } from './remote-pool-options.js'
-export { RemotePoolReplica, SshConnector } from './remote-replica.js'
 export type { LaunchOptions, RemoteEnd, RemoteProcess, RemoteShell } from './remote-shell.js'
 export { Pool, type PoolCreateOptions, type PoolOpenOptions, type ReplicationOptions } from './replicated-pool.js'
 export { SshClient, type SshClientOptions } from './ssh-client.js'
-export type { TransportReason } from './transport.js'

@@ -1,13 +1,4 @@
 import type { RpmemError } from '../core/index.js'
-import type { PersistMethod, ProviderName } from '../fabric-native/index.js'
-import type { TransportReason } from './transport.js'
-
-/** The path that the data takes, and why. */
-export interface Transport {
-  readonly provider: ProviderName
-  readonly persistMethod: PersistMethod
-  readonly why: readonly TransportReason[]
-}
 
 export interface RemotePoolEvents {
   /** Once, with the reason: the target is dead, stopped or cut off. Every call fails from here on. */

@@ -1,11 +1,11 @@
 import { EventEmitter } from 'node:events'
 import { attributesAreZero, type Clock, hasCode, type PoolAttributes, RpmemError } from '../core/index.js'
 import type { DurabilityMethod, LaneOperation, Lanes, Memory } from '../fabric-native/index.js'
-import type { Persisting } from '../pool/index.js'
+import type { Persisting, Transport } from '../pool/index.js'
 import { unlessAborted } from './abortable-wait.js'
 import { RemoteBounds } from './remote-bounds.js'
 import { createOnTarget, type Opened, openOnTarget } from './remote-opening.js'
-import type { RemoteOperation, RemotePoolEvents, RemoteWait, Transport } from './remote-operation.js'
+import type { RemoteOperation, RemotePoolEvents, RemoteWait } from './remote-operation.js'
 import {
   checkAttributes,
   type RemotePoolCreateOptions,

@@ -7,6 +7,7 @@ import type {
   RemoteConnector,
   RemoteReplica,
   RemoteRequest,
+  Transport,
 } from '../pool/index.js'
 import { RemotePool } from './remote-pool.js'
 import type { RemotePoolOptions } from './remote-pool-options.js'
@@ -27,6 +28,10 @@ export class RemotePoolReplica implements RemoteReplica {
 
   get attributes(): PoolAttributes | undefined {
     return this.pool.attributes
+  }
+
+  get transport(): Transport {
+    return this.pool.transport
   }
 
   get failure(): Error | undefined {

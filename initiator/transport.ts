@@ -1,12 +1,6 @@
 import { RpmemError } from '../core/index.js'
 import { type ProviderName, type ProviderOffer, type ProviderReport, providerNames } from '../fabric-native/index.js'
-
-/** Why a provider was chosen or passed over; one for each candidate, in the order of preference. */
-export interface TransportReason {
-  readonly provider: ProviderName
-  readonly chosen: boolean
-  readonly reason: string
-}
+import type { TransportReason } from '../pool/index.js'
 
 export interface TransportRules {
   /** Only this provider will do. */

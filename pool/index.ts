@@ -4,8 +4,6 @@ export { checkHeaders, type HeaderPage } from './header-check.js'
 export {
   type HeaderOptions,
   locate,
-  minimumPartSize,
-  minimumPoolSize,
   type PartPlace,
   type Piece,
   type ReplicaLayout,
@@ -29,4 +27,5 @@ export {
 export { ReplicaParts } from './replica-parts.js'
 export { type RemoveReplicaPartsRequest, removeReplicaParts } from './replica-removal.js'
 export type { Storage } from './storage.js'
+export type { Transport, TransportReason } from './transport.js'
 export { formatUuid } from './uuid.js'

@@ -92,6 +92,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     const { lost } = this.#fanOut
     return this.#assembly.replicas.map(replica => ({
       ...receiptOf(replica),
+      transport: replica.transport,
       failure: lost.get(replica) ?? replica.failure,
     }))
   }

@@ -1,5 +1,6 @@
 import type { DurabilityMethod } from '../fabric-native/index.js'
 import type { Replica } from './replica.js'
+import type { Transport } from './transport.js'
 
 /** What confirmed a persist. */
 export interface ReplicaReceipt {
@@ -14,8 +15,11 @@ export interface Receipt {
   readonly replicas: readonly ReplicaReceipt[]
 }
 
-/** A replica as it is now; `failure` once it is lost. */
+/** A replica as it is now. */
 export interface ReplicaStatus extends ReplicaReceipt {
+  /** How the data of a remote replica travels, and why so; undefined for a local one. */
+  readonly transport: Transport | undefined
+  /** Once it is lost. */
   readonly failure: unknown
 }
 

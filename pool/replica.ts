@@ -1,4 +1,5 @@
 import type { DurabilityMethod } from '../fabric-native/index.js'
+import type { Transport } from './transport.js'
 
 /**
  * One full copy of the pool as Pool sees it. The master and local replicas implement it over mapped parts, remote ones (room
@@ -9,6 +10,8 @@ export interface Replica {
   readonly name: string
   readonly kind: 'local' | 'remote'
   readonly method: DurabilityMethod
+  /** Of a remote replica. */
+  readonly transport?: Transport | undefined
   /** Set once this replica can no longer be trusted or reached; later operations throw it. */
   readonly failure: Error | undefined
 

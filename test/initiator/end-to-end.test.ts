@@ -194,8 +194,12 @@ t.test('a pool set with REPLICA lines is mirrored to two nodes', async t => {
   await pool.close()
   const again = await Pool.open(local, { remote })
   t.same(
-    again.replicas.map(({ kind }) => kind),
-    ['local', 'remote', 'remote'],
+    again.replicas.map(({ kind, transport }) => [kind, transport?.provider, transport?.why.length]),
+    [
+      ['local', undefined, undefined],
+      ['remote', 'tcp', 3],
+      ['remote', 'tcp', 3],
+    ],
   )
   const lost = new Promise(resolve => {
     const holding = setTimeout(() => t.fail('the loss was never told'), 10_000)

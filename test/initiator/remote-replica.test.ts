@@ -1,5 +1,5 @@
 import t from 'tap'
-import { RemotePoolReplica } from '../../initiator/index.js'
+import { RemotePoolReplica } from '../../initiator/remote-replica.js'
 import { targetBed } from './target-bed.js'
 
 t.test('an empty range is durable on a remote replica without asking it, also at the end of the pool', async t => {

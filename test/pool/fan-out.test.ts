@@ -38,6 +38,11 @@ t.test('targets get the pool size, their attributes and a place in the ring', as
     pool.replicas.map(({ name, kind }) => `${kind} ${name}`),
     ['local master', 'remote node1 one.set', 'local local replica 2', 'remote user@node2:22 two.set'],
   )
+  t.strictSame(
+    pool.replicas.map(({ transport }) => transport?.provider),
+    [undefined, 'tcp', undefined, 'tcp'],
+    'how each is reached',
+  )
   const master = pool.attributes
   t.strictSame(one.attributes?.poolsetUuid, master?.poolsetUuid)
   t.strictSame(one.attributes?.prevUuid, master?.uuid)

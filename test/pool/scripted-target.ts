@@ -48,6 +48,7 @@ export class ScriptedTarget {
       name: `${request.node} ${request.set}`,
       kind: 'remote',
       method: 'volatile',
+      transport: { provider: 'tcp', persistMethod: 'GPSPM', why: [] },
       failure: undefined,
       attributes: this.attributes,
       onLost: listener => {
