@@ -1,4 +1,5 @@
-import { alignDown, assert, MiB, pageSize, RpmemError } from '../core/index.js'
+import { assert, RpmemError } from '../core/index.js'
+import { headerCount, minimumPartSize, partExtents } from '../poolset/index.js'
 
 /** Where a part is and how many bytes its file holds, exactly. */
 export interface PartPlace {
@@ -31,29 +32,18 @@ export interface ReplicaLayout {
   readonly pieces: readonly Piece[]
 }
 
-export const minimumPartSize = 2 * MiB
-export const minimumPoolSize = 2 * pageSize
-
-/**
- * The contiguous range that parts make (reference pool-format 4): the first from its byte 0, each further one from behind
- * its header page if it has one; a tail of less than a page is unused.
- */
+/** The contiguous range that parts make, as poolset computes it. */
 export function replicaLayout(parts: readonly PartPlace[], options: HeaderOptions): ReplicaLayout {
-  const headers = headerCount(parts.length, options)
-  const pieces: Piece[] = []
-  let poolOffset = 0
-  for (const [part, { size }] of parts.entries()) {
-    const fileOffset = part > 0 && part < headers ? pageSize : 0
-    const length = Math.max(alignDown(size, pageSize) - fileOffset, 0)
-    pieces.push({ part, fileOffset, poolOffset, length })
-    poolOffset += length
-  }
-  return { headers, size: poolOffset, pieces }
-}
-
-function headerCount(parts: number, options: HeaderOptions): number {
-  if (options.noHeaders) return 0
-  return options.singleHeader ? 1 : parts
+  // With both options PMDK's arithmetic counts a header that it then does not write; the sizes are the same.
+  const headers = options.noHeaders ? 0 : headerCount({ options }, parts.length)
+  const extents = partExtents(
+    parts.map(part => part.size),
+    headers,
+  )
+  const pieces = extents.map(({ fileOffset, poolOffset, mappedSize: length }, part) => {
+    return { part, fileOffset, poolOffset, length }
+  })
+  return { headers, size: pieces.reduce((sum, piece) => sum + piece.length, 0), pieces }
 }
 
 /** Which byte of which part a pool offset is. */
@@ -69,7 +59,8 @@ export function checkPlaces(places: readonly PartPlace[]): void {
   const seen = new Set<string>()
   for (const { path, size } of places) {
     if (!Number.isSafeInteger(size)) throw partSize(path, size, `${size} bytes are more than any file can hold`)
-    if (size < minimumPartSize) throw partSize(path, size, `a part holds at least 2 MiB, not ${size} bytes`)
+    if (size < minimumPartSize)
+      throw partSize(path, size, `a part holds at least ${minimumPartSize} bytes, not ${size}`)
     if (seen.has(path)) {
       throw new RpmemError('ERR_POOLSET_UNSUITABLE', `${path} is listed twice`, { facts: { part: path } })
     }

@@ -4,7 +4,7 @@ import type { PartPlace } from './layout.js'
 import { LocalReplica } from './local-replica.js'
 import { newAttributes } from './new-attributes.js'
 import type { CreatePoolOptions, OpenPoolOptions } from './pool-options.js'
-import { checkSet, placesOf, refuseDirectories } from './pool-places.js'
+import { checkSet, placesOf } from './pool-places.js'
 import type { RemoteConnector, RemoteReplica } from './remote-connector.js'
 import type { Replica } from './replica.js'
 import { checkMeaning, checkReplicas, type NamedAttributes } from './replica-check.js'
@@ -31,8 +31,7 @@ export interface Assembly {
 
 /** Creates every replica of the set, or none: after a failure whatever this attempt made is taken back. */
 export async function createAssembly(set: PoolSet, options: CreatePoolOptions & Needs): Promise<Assembly> {
-  checkSet(set, options.connectRemote !== undefined)
-  refuseDirectories(set)
+  checkSet(set, 'create', options.connectRemote !== undefined)
   const attributes = newAttributes(set, options)
   const workshop = new Workshop(set, options)
   try {
@@ -58,7 +57,7 @@ export async function createAssembly(set: PoolSet, options: CreatePoolOptions & 
 
 /** Opens every replica of the set and checks that together they are one pool that this program may use. */
 export async function openAssembly(set: PoolSet, options: OpenPoolOptions & Needs): Promise<Assembly> {
-  checkSet(set, options.connectRemote !== undefined)
+  checkSet(set, 'open', options.connectRemote !== undefined)
   const workshop = new Workshop(set, options)
   try {
     await workshop.locals(parts => openReplicaParts({ parts, options: set.options, storage: options.storage }))

@@ -10,7 +10,8 @@ export {
   parsePoolSet,
   printPoolSet,
 } from './notation.js'
-export { type PartPlan, type Plan, plan, type ReplicaPlan, requirePlan } from './plan.js'
+export { type PartExtent, partExtents } from './part-extent.js'
+export { type PartPlan, type Plan, type Purpose, plan, type ReplicaPlan, requirePlan } from './plan.js'
 export {
   type DirectoryFile,
   isDirectorySet,

@@ -1,5 +1,6 @@
-import { pageSize, RpmemError } from '../core/index.js'
-import { headerCount, type MappedPart, mappedParts, measure, measureReplica, roundDown, sum } from './measure.js'
+import { assert, type ErrorCode, pageSize, RpmemError } from '../core/index.js'
+import { headerCount, type MappedPart, mappedParts, measure, measureReplica, sum } from './measure.js'
+import { type PartExtent, partExtents } from './part-extent.js'
 import { type LocalReplicaSpec, localReplicas, type PartKind, type PoolSet, remoteReplicas } from './pool-set.js'
 import { minimumPartSize, minimumPoolSize, type Violation, violations } from './violation.js'
 
@@ -29,17 +30,11 @@ export interface ReplicaPlan {
   readonly spareSize: number
 }
 
-export interface PartPlan {
+export interface PartPlan extends PartExtent {
   readonly path: string
   readonly kind: PartKind
   /** Of the file, exactly as it is created. */
   readonly size: number
-  readonly hasHeader: boolean
-  /** Where in the pool its memory begins, and how much it contributes. */
-  readonly poolOffset: number
-  readonly mappedSize: number
-  /** Where in the file the mapped range begins. */
-  readonly fileOffset: number
 }
 
 /** Pure: works on what was read, looks at no file. */
@@ -59,14 +54,29 @@ export function plan(set: PoolSet): Plan {
   }
 }
 
-/** The plan of a set that can be used; ERR_POOLSET_UNSUITABLE names everything that forbids it. */
-export function requirePlan(set: PoolSet): Plan {
+/** What the purpose adds to the rules of the format. */
+export interface Purpose {
+  /** Begins the message; default: nothing does. */
+  readonly subject?: string
+  /** What else speaks against the use of the set, in the order of importance. */
+  readonly against?: readonly string[]
+}
+
+/**
+ * The plan of a set that can be used; the error names everything that forbids it: ERR_PART_SIZE where parts are too small and
+ * nothing else is wrong, otherwise ERR_POOLSET_UNSUITABLE.
+ */
+export function requirePlan(set: PoolSet, { subject, against = [] }: Purpose = {}): Plan {
   const result = plan(set)
-  if (result.violations.length === 0) return result
-  const messages = result.violations.map(violation => violation.message)
-  throw new RpmemError('ERR_POOLSET_UNSUITABLE', messages.join('; '), {
-    facts: { rules: result.violations.map(violation => violation.rule) },
-    hint: 'See `rpmem poolset plan FILE` for the arithmetic of the set.',
+  const rules = result.violations.map(violation => violation.rule)
+  const reasons = [...against, ...result.violations.map(violation => violation.message)]
+  if (reasons.length === 0) return result
+  const why = reasons.join('; ')
+  const smallParts = against.length === 0 && rules.every(rule => rule === 'part-size')
+  const code: ErrorCode = smallParts ? 'ERR_PART_SIZE' : 'ERR_POOLSET_UNSUITABLE'
+  throw new RpmemError(code, subject === undefined ? why : `${subject}: ${why}`, {
+    facts: { rules, why },
+    ...(rules.length > 0 && { hint: 'See `rpmem poolset plan FILE` for the arithmetic of the set.' }),
   })
 }
 
@@ -84,17 +94,15 @@ function planReplica(set: PoolSet, replica: LocalReplicaSpec, poolSize: number):
   }
 }
 
-/** Contiguous: the first part from its beginning, further ones from behind their header. */
 function planParts(parts: readonly MappedPart[], headers: number): PartPlan[] {
-  let poolOffset = 0
-  return parts.map((part, index) => {
-    const hasHeader = index < headers
-    const fileOffset = hasHeader && index > 0 ? pageSize : 0
-    const mappedSize = Math.max(Number(roundDown(BigInt(part.size))) - fileOffset, 0)
-    const { path, kind } = part
-    const planned = { path, kind, size: Number(part.size), hasHeader, poolOffset, mappedSize, fileOffset }
-    poolOffset += mappedSize
-    return planned
+  const extents = partExtents(
+    parts.map(part => part.size),
+    headers,
+  )
+  return parts.map(({ path, kind, size }, index) => {
+    const extent = extents[index]
+    assert(extent, 'every part has its extent')
+    return { path, kind, size: Number(size), ...extent }
   })
 }
 

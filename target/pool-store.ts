@@ -5,10 +5,9 @@ import {
   openReplicaParts,
   type PartPlace,
   type ReplicaPartsRequest,
-  replicaLayout,
   type Storage,
 } from '../pool/index.js'
-import { loadPoolSet, type PartSpec, type PoolSet } from '../poolset/index.js'
+import { loadPoolSet, localReplicas, type PoolSet, requirePlan } from '../poolset/index.js'
 import { resolvePoolSet } from './pool-set-path.js'
 import type { PoolStore, StoredPool } from './target-node.js'
 
@@ -33,30 +32,25 @@ export class FilePoolStore implements PoolStore {
 
   async #request(poolSet: string, size: number): Promise<ReplicaPartsRequest> {
     const set = await loadPoolSet(await resolvePoolSet(this.#dir, poolSet))
-    const request = { parts: placesOf(poolSet, set), options: set.options, storage: this.#storage }
-    const have = replicaLayout(request.parts, request.options).size
-    if (have >= size) return request
+    const { poolSize: have } = requirePlan(set, {
+      subject: `the pool set '${poolSet}' cannot be used on a target`,
+      against: reasonsAgainst(set),
+    })
+    if (have >= size) return { parts: placesOf(set), options: set.options, storage: this.#storage }
     throw new RpmemError('ERR_POOL_SIZE', `the pool set '${poolSet}' holds ${have} bytes, ${size} are needed`, {
       facts: { poolSet, have, size },
     })
   }
 }
 
-/** The parts of the one replica that a set on a target has. */
-function placesOf(poolSet: string, set: PoolSet): PartPlace[] {
-  const [replica, ...others] = set.replicas
-  if (replica?.kind !== 'local' || others.length > 0)
-    throw unsuitable(poolSet, 'it has REPLICA lines, which a set on a target must not have')
-  return replica.parts.map(part => placeOf(poolSet, part))
+function reasonsAgainst({ replicas }: PoolSet): string[] {
+  const further = replicas.length > 1 ? ['it has REPLICA lines, which a set on a target must not have'] : []
+  const parts = replicas.flatMap(replica => (replica.kind === 'local' ? replica.parts : []))
+  const unsupported = parts.filter(part => part.kind !== 'file')
+  const kinds = { 'device-dax': 'a device', directory: 'a directory', file: 'a file' }
+  return [...further, ...unsupported.map(({ path, kind }) => `its part ${path} is ${kinds[kind]}, not a regular file`)]
 }
 
-function placeOf(poolSet: string, { path, size, kind }: PartSpec): PartPlace {
-  if (kind === 'directory') throw unsuitable(poolSet, `its part ${path} is a directory`)
-  if (typeof size === 'number') return { path, size }
-  throw unsuitable(poolSet, `its part ${path} is larger than any file can be`)
-}
-
-const unsuitable = (poolSet: string, why: string): RpmemError =>
-  new RpmemError('ERR_POOLSET_UNSUITABLE', `the pool set '${poolSet}' cannot be used on a target: ${why}`, {
-    facts: { poolSet, why },
-  })
+/** Of the one replica that a set on a target has. */
+const placesOf = (set: PoolSet): PartPlace[] =>
+  localReplicas(set).flatMap(({ parts }) => parts.map(({ path, size }) => ({ path, size: Number(size) })))

@@ -141,7 +141,14 @@ t.test('a pool that cannot be made leaves nothing', async t => {
   await t.rejects(Pool.create(set, { signature: 'NINE CHARS' }), { code: 'ERR_ARGUMENT' })
   await t.rejects(Pool.create(set, { major: -1 }), { code: 'ERR_ARGUMENT' })
   const directories = writeSet(directory, 'directory.set', 'OPTION SINGLEHDR', `1G ${directory}`)
-  await t.rejects(Pool.create(directories), { code: 'ERR_POOLSET_UNSUITABLE' })
+  await t.rejects(Pool.create(directories), {
+    code: 'ERR_POOLSET_UNSUITABLE',
+    message: /is a directory; .* not supported/,
+  })
+  const many = writeSet(directory, 'many.set', `1M ${directory}/m`, `1K ${directory}/n`, 'REPLICA node many.set')
+  const all = /nothing was given that connects.*\/m would have 1048576 bytes.*\/n would have 1024 bytes/
+  await t.rejects(Pool.create(many), { code: 'ERR_POOLSET_UNSUITABLE', message: all }, 'all mistakes at once')
+  await t.rejects(Pool.open(many), { code: 'ERR_POOLSET_UNSUITABLE', message: all })
   const signal = AbortSignal.abort(new Error('no longer wanted'))
   await t.rejects(Pool.create(writeSet(directory, 'c.set', `2M ${directory}/c`), { signal }), { code: 'ERR_ABORTED' })
   t.notOk(existsSync(`${directory}/c`))

@@ -87,6 +87,14 @@ t.test('what forbids the use of a set is told all at once', async t => {
     code: 'ERR_POOLSET_UNSUITABLE',
     message: /\/a would have 1 bytes.*\/b would have/,
   })
+  t.throws(() => requirePlan(set, { subject: 'the set x', against: ['it has a flaw'] }), {
+    code: 'ERR_POOLSET_UNSUITABLE',
+    message: /^the set x: it has a flaw; \/a would have 1 bytes.*\/b would have/,
+  })
+  t.throws(() => requirePlan(parsePoolSet('PMEMPOOLSET\n1M /a\n1M /b\n', { facts: noFiles })), {
+    code: 'ERR_PART_SIZE',
+    message: /\/a would have .*\/b would have/,
+  })
   t.equal(requirePlan(parsePoolSet('PMEMPOOLSET\n2M /a\n', { facts: noFiles })).poolSize, 2 * MiB)
 })
 

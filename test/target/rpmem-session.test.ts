@@ -173,6 +173,16 @@ t.test('a request that cannot be met is answered with code, facts and hint, and 
   }
 })
 
+t.test('all that speaks against a pool set is told at once', async t => {
+  const initiator = initiatorOf(bed(t).node)
+  await initiator.begin()
+  initiator.say({ ...create, poolSet: 'many.set' })
+  const { code, message } = await initiator.hear('failure')
+  t.equal(code, 'ERR_POOLSET_UNSUITABLE')
+  t.match(message, /REPLICA lines.*\/m would have 1048576.*\/n would have 1024.*\/m is a part already/)
+  await initiator.end()
+})
+
 t.test('a full disk, a busy part and a fabric that cannot listen leave nothing behind', async t => {
   const full = bed(t)
   full.storage.allocationFailure = 'ENOSPC'

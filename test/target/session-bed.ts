@@ -33,6 +33,7 @@ const poolSets: Readonly<Record<string, string>> = {
   'hdr1.set': 'PMEMPOOLSET\nOPTION SINGLEHDR\n4M PARTS/hdr1.0\n4M PARTS/hdr1.1\n',
   'small.set': 'PMEMPOOLSET\n1M PARTS/small\n',
   'rep.set': 'PMEMPOOLSET\n8M PARTS/rep.0\nREPLICA\n8M PARTS/rep.1\n',
+  'many.set': 'PMEMPOOLSET\n1M PARTS/m\n1K PARTS/n\nREPLICA\n8M PARTS/m\n',
   'obj.set': 'PMEMPOOLSET\n10M PARTS/obj\n',
   'bad.set': 'PMEMPOOLSET\n8M relative\n7Q PARTS/x\n',
 }
