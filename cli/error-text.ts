@@ -7,23 +7,23 @@ import { wrapped } from './wrapped.js'
 /** What deciding on colours and on line breaks takes. */
 export type ErrorFace = Pick<Io, 'colors' | 'columns' | 'terminal'>
 
-/** The one place where errors are put into words for the terminal: code and message, causes, facts, durability, hint. */
-export function errorText(error: unknown, io: ErrorFace): string {
-  return `${paintFor(io).bad('error')} ${errorBody(error, io)}`
-}
-
-/** The same behind words of the caller's. On a terminal long lines are broken; in a pipe each stays one line. */
-export function errorBody(error: unknown, io: ErrorFace): string {
+/**
+ * The one place where errors are put into words for the terminal: code and message behind `lead`, causes, facts, durability,
+ * hint. On a terminal long lines are broken; in a pipe each stays one line.
+ */
+export function errorText(error: unknown, io: ErrorFace, lead = paintFor(io).bad('error')): string {
   const broken = (lines: readonly string[]) =>
     io.terminal ? lines.flatMap(line => line.split('\n').flatMap(piece => wrapped(piece, io.columns, 4))) : lines
   if (error instanceof PoolSetSyntaxError) {
     const { code, file, mistakes, hint } = error
     const count = mistakes.length === 1 ? 'a mistake' : `${mistakes.length} mistakes`
     // The lines of the file stay as they are: the carets point into them.
-    return [`${code}: ${count} in ${file}`, renderMistakes(error), ...broken([`  hint: ${hint}`]), ''].join('\n')
+    return [`${lead} ${code}: ${count} in ${file}`, renderMistakes(error), ...broken([`  hint: ${hint}`]), ''].join(
+      '\n',
+    )
   }
   const [first = String(error), ...causes] = describe(error)
-  const lines = [first, ...causes.map(cause => `  because ${indented(cause)}`)]
+  const lines = [`${lead} ${first}`, ...causes.map(cause => `  because ${indented(cause)}`)]
   if (isRpmemError(error)) lines.push(...details(error).map(text => paintFor(io).faint(`  ${text}`)))
   return [...broken([...lines, `  hint: ${isRpmemError(error) ? error.hint : defect}`]), ''].join('\n')
 }

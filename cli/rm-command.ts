@@ -3,7 +3,7 @@ import { describe, hasCode, RpmemError } from '../core/index.js'
 import { RemotePool } from '../initiator/index.js'
 import { removeReplicaParts } from '../pool/index.js'
 import { loadPoolSet, localReplicas, type PartSpec, remoteReplicas } from '../poolset/index.js'
-import { errorBody } from './error-text.js'
+import { errorText } from './error-text.js'
 import type { Io } from './io.js'
 import { paintFor } from './paint.js'
 import { sshOptions, type TargetFlags } from './target-options.js'
@@ -68,7 +68,7 @@ async function carryOut({ what, remove }: Removal, { json = false, force }: RmFl
   const failed = error !== undefined && !absent
   const failure = failed ? describe(error).join(': ') : undefined
   if (json) io.out(`${JSON.stringify({ what, removed: error === undefined, failure })}\n`)
-  else if (failed) io.err(`${paintFor(io).bad('not removed')} ${what}: ${errorBody(error, io)}`)
+  else if (failed) io.err(errorText(error, io, `${paintFor(io).bad('not removed')} ${what}:`))
   else io.out(`${absent ? 'not there' : 'removed'} ${what}\n`)
   return !failed
 }
