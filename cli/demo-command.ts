@@ -108,7 +108,8 @@ class Demo {
     this.#title(`1  Create the pool on all three (${ms(performance.now() - start)})`)
     for (const { name, path, why } of replicas) {
       this.#row(name, path)
-      for (const reason of why) this.#line(this.#paint.faint(`               ${reason}`))
+      const lines = why.flatMap(reason => wrapped(`${' '.repeat(15)}${reason}`, this.#columns, 2))
+      for (const line of lines) this.#line(this.#paint.faint(line))
     }
   }
 
