@@ -2,17 +2,12 @@ import { once } from 'node:events'
 import t from 'tap'
 import { hasCode, pageSize } from '../../core/index.js'
 import type { Lanes } from '../../fabric-native/index.js'
+import { downOf } from '../fixture/down-of.js'
 import { connectProcess, stop } from './service-process.js'
 
 const unknown = { durability: 'unknown' }
 const lost = { code: 'ERR_TARGET_LOST', ...unknown }
 const late = { code: 'ERR_DEADLINE', ...unknown }
-
-/** Lanes do not keep the event loop alive, so the wait for their end does. */
-function downOf(lanes: Lanes): Promise<Error> {
-  const alive = setTimeout(() => {}, 20_000)
-  return new Promise<Error>(resolve => lanes.onDown(resolve)).finally(() => clearTimeout(alive))
-}
 
 const since = (start: number): number => performance.now() - start
 

@@ -11,6 +11,7 @@ import {
   type PmdkRequest,
   type PmdkRequestType,
 } from '../../wire/index.js'
+import { downOf } from '../fixture/down-of.js'
 import { sameBytes } from '../fixture/same-bytes.js'
 import { session as captured } from '../fixture/vectors.js'
 import { DaemonProcess } from './daemon-process.js'
@@ -100,7 +101,7 @@ t.test('when the initiator is gone the pool is closed, kept, and can be opened a
   const first = await serving(it, t)
   const bytes = mark(it.memory, 8192, 100)
   await first.lanes.persist(8192, 100)
-  const down = new Promise<Error>(resolve => first.lanes.onDown(resolve))
+  const down = downOf(first.lanes)
   first.initiator.channel.input.end()
   t.equal(await first.initiator.channel.ended, 1)
   t.match(await down, { code: 'ERR_TARGET_LOST' })
