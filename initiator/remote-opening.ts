@@ -30,7 +30,7 @@ export interface Opened {
 }
 
 /** Largest inline data asked for between our own ends; the fabric decides what it uses. */
-const inlineSize = 64 * 1024
+const inlineSize = 256 * 1024
 
 type Ask = (session: Session, request: PoolRequest) => Promise<Grant>
 

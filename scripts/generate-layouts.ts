@@ -8,6 +8,7 @@ import {
   laneEntry,
   laneEntryFlags,
   laneMessage,
+  laneMessageFlags,
   laneMessageKinds,
 } from '../wire/lane-message.js'
 
@@ -22,6 +23,7 @@ const layouts: readonly Layout<unknown>[] = [
 
 const values: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   'lane message kind': laneMessageKinds,
+  'lane message flag': laneMessageFlags,
   'lane entry flag': laneEntryFlags,
   'lane answer status': laneAnswerStatus,
   'persist mode': { ...persistModes, mask: persistModeMask },

@@ -26,7 +26,7 @@ export const laneEntry = struct('lane entry', 24, {
   reserved: u32le,
 })
 
-/** Answers come in the order of the messages. */
+/** Answers come in the order of the messages; each speaks for the quiet ones before its message as well. */
 export const laneAnswer = struct('lane answer', 24, {
   kind: u16le,
   flags: u16le,
@@ -38,6 +38,9 @@ export const laneAnswer = struct('lane answer', 24, {
 })
 
 export const laneMessageKinds = { persist: 1, answer: 2 } as const
+
+/** A quiet message is not answered by itself: it is part of a range that goes on in the next one. */
+export const laneMessageFlags = { quiet: 1 } as const
 
 /** Without `inline` the bytes were placed before by an RMA write on the same lane. */
 export const laneEntryFlags = { inline: 1, deep: 2 } as const

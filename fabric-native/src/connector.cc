@@ -39,7 +39,7 @@ std::shared_ptr<LaneEngine> LaneEngine::Connect(ConnectTerms terms, FabricError&
 }
 
 bool LaneEngine::Open(FabricError& error) {
-  QueueSizes sizes{std::max<size_t>(2, terms_.work_queue_size), Window(terms_.dialect)};
+  QueueSizes sizes{std::max<size_t>(2, terms_.work_queue_size), Window(terms_.dialect, terms_.inline_size)};
   adapter_ = Adapter::Open(terms_.provider, {terms_.address, terms_.port, false}, sizes, error);
   if (!adapter_) return false;
   queue_ = adapter_->OpenQueue(terms_.lanes * 2 * sizes.transmit, error);

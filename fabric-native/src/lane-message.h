@@ -44,7 +44,11 @@ constexpr size_t AnswerBytes(Dialect dialect) {
   return dialect == Dialect::kPmdk ? layout::kPersistResponseBytes : layout::kLaneAnswerBytes;
 }
 
-// Messages of a lane that may be under way at once: so many receives the target posts.
-constexpr size_t Window(Dialect dialect) { return dialect == Dialect::kPmdk ? 1 : 8; }
+// Messages of a lane that may be under way at once: so many receives the target posts. Large ones need fewer to keep both
+// ends busy, and their buffers are to stay in the caches.
+constexpr size_t Window(Dialect dialect, size_t inline_size) {
+  if (dialect == Dialect::kPmdk) return 1;
+  return inline_size > 64 * 1024 ? 4 : 8;
+}
 
 }  // namespace rpmem

@@ -3,6 +3,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace rpmem {
 namespace {
@@ -16,7 +17,7 @@ constexpr int kSendAttempts = 1'000'000;
 std::unique_ptr<LaneServer> LaneServer::Open(const ServiceLaneTerms& terms, uint32_t index, const Adapter& adapter,
                                              fi_info* info, fid_cq* queue, FabricError& error) {
   std::unique_ptr<LaneServer> lane(new LaneServer(terms, index));
-  size_t window = Window(terms.dialect);
+  size_t window = Window(terms.dialect, terms.inline_size);
   lane->capacity_ = MessageCapacity(terms.dialect, terms.inline_size);
   lane->messages_ = RegisteredBuffer::Of(adapter, window * lane->capacity_, FI_RECV, error);
   if (!lane->messages_) return nullptr;
@@ -28,7 +29,7 @@ std::unique_ptr<LaneServer> LaneServer::Open(const ServiceLaneTerms& terms, uint
 
 int LaneServer::Start() {
   send_completion_ = {{}, this, false, 0};
-  for (uint32_t slot = 0; slot < Window(terms_.dialect); ++slot) {
+  for (uint32_t slot = 0; slot < Window(terms_.dialect, terms_.inline_size); ++slot) {
     receive_completions_[slot] = {{}, this, true, slot};
     if (int rc = PostReceive(slot); rc != 0) return rc;
   }
@@ -59,10 +60,11 @@ void LaneServer::OnCompletion(const Completion& completion, size_t length) {
   int rc = -FI_EOTHER;
   if (Parse(messages_.data() + completion.slot * capacity_, length)) {
     int status = Carry();
+    if (status_ == 0) status_ = status;
     terms_.counters->messages.fetch_add(1, std::memory_order_relaxed);
     // The receive comes first: with the answer the peer may send its next message.
     rc = PostReceive(completion.slot);
-    if (rc == 0) rc = Answer(completion.slot, status);
+    if (rc == 0 && !quiet_) rc = Answer(completion.slot, std::exchange(status_, 0));
   }
   if (rc == 0) return;
   End();
@@ -79,6 +81,7 @@ bool LaneServer::ParseRpmem(const uint8_t* message, size_t length) {
   if (Get<uint16_t>(message, layout::kLaneMessageKind) != layout::kLaneMessageKindPersist) return false;
   if (Get<uint64_t>(message, layout::kLaneMessageLength) != length) return false;
   if (Get<uint64_t>(message, layout::kLaneMessageSequence) != ++sequence_) return false;
+  quiet_ = (Get<uint16_t>(message, layout::kLaneMessageFlags) & layout::kLaneMessageFlagQuiet) != 0;
   uint32_t count = Get<uint32_t>(message, layout::kLaneMessageEntries);
   size_t at = layout::kLaneMessageBytes;
   for (uint32_t n = 0; n < count; ++n) {
@@ -134,27 +137,31 @@ int LaneServer::CarryDax() {
   return memory.Drain();
 }
 
-// One msync for neighbouring pages, however many ranges lie in them.
 int LaneServer::CarryMsync() {
-  Mapping& memory = *terms_.memory;
   for (const Entry& entry : entries_) {
+    if (entry.length == 0) continue;
+    unsynced_.emplace_back(entry.offset, entry.offset + entry.length);
     if (entry.data == nullptr) continue;
-    int rc = memory.CopyIn(entry.offset, entry.data, entry.length, {.flush = false, .drain = false});
+    int rc = terms_.memory->CopyIn(entry.offset, entry.data, entry.length, {.flush = false, .drain = false});
     if (rc != 0) return rc;
   }
-  std::vector<std::pair<uint64_t, uint64_t>> ranges;
-  for (const Entry& entry : entries_) {
-    if (entry.length > 0) ranges.emplace_back(entry.offset, entry.offset + entry.length);
-  }
+  return quiet_ ? 0 : SyncPages();
+}
+
+// One msync for neighbouring pages, however many ranges lie in them.
+int LaneServer::SyncPages() {
+  std::vector<std::pair<uint64_t, uint64_t>>& ranges = unsynced_;
   std::sort(ranges.begin(), ranges.end());
-  for (size_t first = 0, next = 0; first < ranges.size(); first = next) {
+  int rc = 0;
+  for (size_t first = 0, next = 0; first < ranges.size() && rc == 0; first = next) {
     uint64_t end = ranges[first].second;
     for (next = first + 1; next < ranges.size() && ranges[next].first <= RoundUp(end, kPage); ++next) {
       end = std::max(end, ranges[next].second);
     }
-    if (int rc = memory.Persist(ranges[first].first, end - ranges[first].first); rc != 0) return rc;
+    rc = terms_.memory->Persist(ranges[first].first, end - ranges[first].first);
   }
-  return 0;
+  ranges.clear();
+  return rc;
 }
 
 int LaneServer::Deepen() {

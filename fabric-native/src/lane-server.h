@@ -73,6 +73,7 @@ class LaneServer {
   int Carry();
   int CarryDax();
   int CarryMsync();
+  int SyncPages();
   int Deepen();
   void PutAnswer(uint8_t* answer, int status) const;
   int Answer(uint32_t slot, int status);
@@ -85,6 +86,10 @@ class LaneServer {
   std::array<Completion, 8> receive_completions_{};
   Completion send_completion_{};
   std::vector<Entry> entries_;
+  bool quiet_ = false;
+  // Of messages that were not answered yet: the first failure, and what msync is still to be called for.
+  int status_ = 0;
+  std::vector<std::pair<uint64_t, uint64_t>> unsynced_;
   uint64_t sequence_ = 0;
   std::atomic<bool> alive_{false};
   Owned<fid_ep> endpoint_;

@@ -16,6 +16,9 @@ constexpr size_t kBounceBytes = 256 * 1024;
 constexpr size_t kAnswerStride = 64;
 // Messages under way before smaller ones are held back to travel together (group commit).
 constexpr uint32_t kEagerMessages = 2;
+// Of the messages that carry one large range only every so manieth asks for an answer. Less than the window, so that there
+// is always an answer to wait for.
+constexpr uint32_t kQuietRun = 3;
 
 }  // namespace
 
@@ -95,6 +98,7 @@ Lane::Item& Lane::NewItem(Item::Kind kind) {
   item.kind = kind;
   item.answered = false;
   item.inline_data = false;
+  item.quiet = false;
   item.status = kDone;
   item.operations.clear();
   return item;
@@ -128,7 +132,7 @@ int Lane::PumpNothing(Operation& operation) {
 
 int Lane::PumpMessage(Operation& front) {
   if (messages_under_way_ >= window_) return kBlocked;
-  if (messages_under_way_ >= kEagerMessages && unsent_bytes_ < capacity_) return kBlocked;
+  if (answers_due_ >= kEagerMessages && unsent_bytes_ < capacity_) return kBlocked;
   if (inline_under_way_ > 0 && CarriageOf(front.rest()) == Carriage::kPlaced) return kBlocked;
   Item& item = NewItem(Item::kMessage);
   item.sequence = ++sequence_;
@@ -138,7 +142,17 @@ int Lane::PumpMessage(Operation& front) {
   if (rc < 0) return rc;
   ++messages_under_way_;
   if (item.inline_data) ++inline_under_way_;
+  item.quiet = item.inline_data && MayBeQuiet();
+  quiet_run_ = item.quiet ? quiet_run_ + 1 : 0;
+  if (!item.quiet) ++answers_due_;
   return SendDraft(draft);
+}
+
+// The rest of the range follows at once, by the same way.
+bool Lane::MayBeQuiet() const {
+  if (terms_.dialect == Dialect::kPmdk || quiet_run_ >= kQuietRun || queue_.empty()) return false;
+  const Operation& front = *queue_.front();
+  return !front.sent() && front.range_done > 0 && CarriageOf(front.rest()) == Carriage::kInline;
 }
 
 int Lane::FillDraft(Draft& draft) {
@@ -231,7 +245,7 @@ int Lane::SendDraft(const Draft& draft) {
   if (terms_.mapping->failure() != 0) return -EFAULT;
   if (terms_.dialect == Dialect::kRpmem) {
     Put<uint16_t>(draft.buffer, layout::kLaneMessageKind, layout::kLaneMessageKindPersist);
-    Put<uint16_t>(draft.buffer, layout::kLaneMessageFlags, 0);
+    Put<uint16_t>(draft.buffer, layout::kLaneMessageFlags, draft.item.quiet ? layout::kLaneMessageFlagQuiet : 0);
     Put<uint32_t>(draft.buffer, layout::kLaneMessageEntries, draft.entries);
     Put<uint64_t>(draft.buffer, layout::kLaneMessageSequence, draft.item.sequence);
     Put<uint64_t>(draft.buffer, layout::kLaneMessageLength, draft.used + draft.tail_length);
@@ -345,23 +359,37 @@ int Lane::OnCompletion(const Completion& completion, size_t length) {
 int Lane::OnAnswer(uint32_t slot, size_t length) {
   const uint8_t* answer = answers_.data() + slot * kAnswerStride;
   if (length != answer_bytes_) return -FI_EOTHER;
-  uint32_t n = 0;
-  while (n < item_count_ && (item(n).answered || item(n).kind != Item::kMessage)) ++n;
-  if (n == item_count_) return -FI_EOTHER;
-  Item& item = this->item(n);
+  uint64_t sequence = 0;
+  int32_t status = kDone;
   if (terms_.dialect == Dialect::kRpmem) {
     if (Get<uint16_t>(answer, layout::kLaneAnswerKind) != layout::kLaneMessageKindAnswer) return -FI_EOTHER;
-    if (Get<uint64_t>(answer, layout::kLaneAnswerSequence) != item.sequence) return -FI_EOTHER;
+    sequence = Get<uint64_t>(answer, layout::kLaneAnswerSequence);
     if (Get<uint32_t>(answer, layout::kLaneAnswerStatus) != layout::kLaneAnswerStatusDone) {
-      item.status = std::max<int32_t>(1, Get<int32_t>(answer, layout::kLaneAnswerErrno));
+      status = std::max<int32_t>(1, Get<int32_t>(answer, layout::kLaneAnswerErrno));
     }
+  } else {
+    sequence = sequence_;
   }
-  item.answered = true;
-  --messages_under_way_;
-  if (item.inline_data) --inline_under_way_;
+  if (!Acknowledge(sequence, status)) return -FI_EOTHER;
   if (int rc = PostAnswer(slot); rc != 0) return rc;
   Retire();
   return 0;
+}
+
+// Settles the message of that sequence and the quiet ones before it; false if it is not the one whose answer is due.
+bool Lane::Acknowledge(uint64_t sequence, int32_t status) {
+  for (uint32_t n = 0; n < item_count_; ++n) {
+    Item& item = this->item(n);
+    if (item.kind != Item::kMessage || item.answered) continue;
+    item.answered = true;
+    item.status = status;
+    --messages_under_way_;
+    if (item.inline_data) --inline_under_way_;
+    if (item.quiet) continue;
+    --answers_due_;
+    return item.sequence == sequence;
+  }
+  return false;
 }
 
 void Lane::OnRead(uint32_t slot) {
@@ -403,7 +431,7 @@ void Lane::Abandon(int32_t status) {
     for (Operation* operation : item(n).operations) pending.push_back(operation);
   }
   queue_.clear();
-  item_count_ = messages_under_way_ = inline_under_way_ = reads_under_way_ = 0;
+  item_count_ = messages_under_way_ = answers_due_ = quiet_run_ = inline_under_way_ = reads_under_way_ = 0;
   unsent_bytes_ = 0;
   std::sort(pending.begin(), pending.end());
   pending.erase(std::unique(pending.begin(), pending.end()), pending.end());

@@ -78,6 +78,7 @@ class Lane {
     enum Kind : uint8_t { kMessage, kFence, kRead } kind;
     bool answered;
     bool inline_data;
+    bool quiet;
     int32_t status;
     uint64_t sequence;
     uint64_t length;
@@ -90,7 +91,7 @@ class Lane {
   struct Draft;
 
   Lane(LaneEngine& engine, const LaneTerms& terms, uint32_t index, const Adapter& adapter)
-      : engine_(engine), terms_(terms), index_(index), adapter_(adapter), window_(Window(terms.dialect)) {}
+      : engine_(engine), terms_(terms), index_(index), adapter_(adapter), window_(Window(terms.dialect, terms.inline_size)) {}
 
   static constexpr uint32_t kMaxItems = 16;
   Item& item(uint32_t n) { return items_[(first_item_ + n) % kMaxItems]; }
@@ -120,6 +121,8 @@ class Lane {
   template <typename Post>
   int Persevere(Post post);
   int OnAnswer(uint32_t slot, size_t length);
+  bool Acknowledge(uint64_t sequence, int32_t status);
+  bool MayBeQuiet() const;
   void OnRead(uint32_t slot);
 
   LaneEngine& engine_;
@@ -143,6 +146,8 @@ class Lane {
   uint32_t item_count_ = 0;
   uint64_t sequence_ = 0;
   uint32_t messages_under_way_ = 0;
+  uint32_t answers_due_ = 0;
+  uint32_t quiet_run_ = 0;
   uint32_t inline_under_way_ = 0;
   uint32_t reads_under_way_ = 0;
   size_t unsignalled_writes_ = 0;

@@ -40,6 +40,8 @@ inline constexpr size_t kPersistResponseLane = 4;
 inline constexpr size_t kLaneMessageKindPersist = 1;
 inline constexpr size_t kLaneMessageKindAnswer = 2;
 
+inline constexpr size_t kLaneMessageFlagQuiet = 1;
+
 inline constexpr size_t kLaneEntryFlagInline = 1;
 inline constexpr size_t kLaneEntryFlagDeep = 2;
 

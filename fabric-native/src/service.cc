@@ -78,7 +78,7 @@ std::shared_ptr<Service> Service::Listen(ListenTerms terms, FabricError& error) 
 Service::~Service() { Close(); }
 
 bool Service::Open(FabricError& error) {
-  size_t window = Window(terms_.dialect);
+  size_t window = Window(terms_.dialect, terms_.inline_size);
   adapter_ = Adapter::Open(terms_.provider, {terms_.address, "", true}, {2 * window, window}, error);
   if (!adapter_) return false;
   terms_.lanes = static_cast<uint32_t>(std::min<size_t>(terms_.lanes, MaxLanes(adapter_->info())));
@@ -103,7 +103,7 @@ bool Service::OpenQueues(FabricError& error) {
   uint64_t spin_ns = terms_.provider == ProviderName::kSockets ? 0 : terms_.spin_ns;
   size_t lanes_per_thread = (terms_.lanes + threads - 1) / threads;
   for (uint32_t thread = 0; thread < threads; ++thread) {
-    Owned<fid_cq> queue = adapter_->OpenQueue(lanes_per_thread * 3 * Window(terms_.dialect), error);
+    Owned<fid_cq> queue = adapter_->OpenQueue(lanes_per_thread * 3 * Window(terms_.dialect, terms_.inline_size), error);
     if (!queue) return false;
     threads_.push_back(std::make_unique<ServiceThread>(std::move(queue), spin_ns));
   }
