@@ -340,7 +340,8 @@ int32_t LanesFace::Flush(uint32_t lane, const Range& range) {
   if (engine_->down()) return kDown;
   Flushed& flushed = flushed_[lane];
   Range* last = flushed.ranges.empty() ? nullptr : &flushed.ranges.back();
-  if (last != nullptr && last->offset + last->length == range.offset && last->relaxed == range.relaxed) {
+  if (last != nullptr && last->offset + last->length == range.offset && last->relaxed == range.relaxed &&
+      last->deep == range.deep) {
     last->length += range.length;
     flushed.bytes += range.length;
   } else {
