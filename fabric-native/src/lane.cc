@@ -358,7 +358,8 @@ int Lane::OnCompletion(const Completion& completion, size_t length) {
 
 int Lane::OnAnswer(uint32_t slot, size_t length) {
   const uint8_t* answer = answers_.data() + slot * kAnswerStride;
-  if (length != answer_bytes_) return -FI_EOTHER;
+  // A message that is still being written is not under way yet.
+  if (answers_due_ == 0 || length != answer_bytes_) return -FI_EOTHER;
   uint64_t sequence = 0;
   int32_t status = kDone;
   if (terms_.dialect == Dialect::kRpmem) {
