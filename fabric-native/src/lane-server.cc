@@ -141,7 +141,10 @@ int LaneServer::CarryMsync() {
   for (const Entry& entry : entries_) {
     if (entry.length == 0) continue;
     unsynced_.emplace_back(entry.offset, entry.offset + entry.length);
-    if (entry.data == nullptr) continue;
+    if (entry.data == nullptr) {
+      if (terms_.dma) Touch(entry.offset, entry.length);
+      continue;
+    }
     int rc = terms_.memory->CopyIn(entry.offset, entry.data, entry.length, {.flush = false, .drain = false});
     if (rc != 0) return rc;
   }
@@ -174,6 +177,15 @@ int LaneServer::Deepen() {
 
 void LaneServer::PutAnswer(uint8_t* answer, int status) const {
   if (terms_.dialect == Dialect::kPmdk) {
+// The adapter wrote to pages that an earlier msync has marked as clean, and msync writes only those that the processor
+// wrote to. A byte is written back with its own value, while other lanes may write to it.
+void LaneServer::Touch(uint64_t offset, uint64_t length) const {
+  volatile uint8_t* memory = terms_.memory->base();
+  for (uint64_t at = offset; at < offset + length; at = (at / kPage + 1) * kPage) {
+    __atomic_fetch_or(memory + at, uint8_t{0}, __ATOMIC_RELAXED);
+  }
+}
+
     Put<uint32_t>(answer, layout::kPersistResponseFlags, 0);
     Put<uint32_t>(answer, layout::kPersistResponseLane, index_);
     return;

@@ -32,6 +32,8 @@ struct ServiceLaneTerms {
   Mapping* memory;
   ServiceCounters* counters;
   bool wants_send_completions;
+  // The provider writes past the processor's page tables.
+  bool dma;
 };
 
 class LaneServer {
@@ -77,6 +79,7 @@ class LaneServer {
   int Deepen();
   void PutAnswer(uint8_t* answer, int status) const;
   int Answer(uint32_t slot, int status);
+  void Touch(uint64_t offset, uint64_t length) const;
 
   const ServiceLaneTerms& terms_;
   const uint32_t index_;

@@ -92,7 +92,8 @@ bool Service::Open(FabricError& error) {
                  .lanes = terms_.lanes,
                  .memory = terms_.memory.get(),
                  .counters = &counters_,
-                 .wants_send_completions = adapter_->wants_send_completions()};
+                 .wants_send_completions = adapter_->wants_send_completions(),
+                 .dma = terms_.provider == ProviderName::kVerbs};
   lanes_.resize(terms_.lanes);
   return OpenQueues(error) && OpenPort(error);
 }
