@@ -44,6 +44,18 @@ void LaneServer::End() {
   if (alive_.exchange(false)) terms_.counters->active_lanes.fetch_sub(1);
 }
 
+void LaneServer::OnError() {
+  if (!alive_.load()) return;
+  End();
+  fi_shutdown(endpoint_.get(), 0);
+}
+
+void LaneServer::Discard() {
+  endpoint_.reset();
+  RegisteredBuffer messages = std::move(messages_);
+  RegisteredBuffer answers = std::move(answers_);
+}
+
 int LaneServer::PostReceive(uint32_t slot) {
   iovec part{messages_.data() + slot * capacity_, capacity_};
   void* descriptor = messages_.descriptor();
@@ -66,9 +78,7 @@ void LaneServer::OnCompletion(const Completion& completion, size_t length) {
     rc = PostReceive(completion.slot);
     if (rc == 0 && !quiet_) rc = Answer(completion.slot, std::exchange(status_, 0));
   }
-  if (rc == 0) return;
-  End();
-  fi_shutdown(endpoint_.get(), 0);
+  if (rc != 0) OnError();
 }
 
 bool LaneServer::Parse(const uint8_t* message, size_t length) {
@@ -167,6 +177,15 @@ int LaneServer::SyncPages() {
   return rc;
 }
 
+// The adapter wrote to pages that an earlier msync has marked as clean, and msync writes only those that the processor
+// wrote to. A byte is written back with its own value, while other lanes may write to it.
+void LaneServer::Touch(uint64_t offset, uint64_t length) const {
+  volatile uint8_t* memory = terms_.memory->base();
+  for (uint64_t at = offset; at < offset + length; at = (at / kPage + 1) * kPage) {
+    __atomic_fetch_or(memory + at, uint8_t{0}, __ATOMIC_RELAXED);
+  }
+}
+
 int LaneServer::Deepen() {
   for (const Entry& entry : entries_) {
     if (!entry.deep) continue;
@@ -177,15 +196,6 @@ int LaneServer::Deepen() {
 
 void LaneServer::PutAnswer(uint8_t* answer, int status) const {
   if (terms_.dialect == Dialect::kPmdk) {
-// The adapter wrote to pages that an earlier msync has marked as clean, and msync writes only those that the processor
-// wrote to. A byte is written back with its own value, while other lanes may write to it.
-void LaneServer::Touch(uint64_t offset, uint64_t length) const {
-  volatile uint8_t* memory = terms_.memory->base();
-  for (uint64_t at = offset; at < offset + length; at = (at / kPage + 1) * kPage) {
-    __atomic_fetch_or(memory + at, uint8_t{0}, __ATOMIC_RELAXED);
-  }
-}
-
     Put<uint32_t>(answer, layout::kPersistResponseFlags, 0);
     Put<uint32_t>(answer, layout::kPersistResponseLane, index_);
     return;

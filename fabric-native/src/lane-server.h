@@ -52,10 +52,13 @@ class LaneServer {
     uint32_t slot;
   };
   void OnCompletion(const Completion& completion, size_t length);
-  void OnError() { End(); }
+  // Any thread: ends the lane, and its peer learns of it.
+  void OnError();
   // Any thread: the peer has gone.
   void End();
   void Activate();
+  // Closes it before it was accepted; only the object remains.
+  void Discard();
 
  private:
   struct Entry {
@@ -76,10 +79,10 @@ class LaneServer {
   int CarryDax();
   int CarryMsync();
   int SyncPages();
+  void Touch(uint64_t offset, uint64_t length) const;
   int Deepen();
   void PutAnswer(uint8_t* answer, int status) const;
   int Answer(uint32_t slot, int status);
-  void Touch(uint64_t offset, uint64_t length) const;
 
   const ServiceLaneTerms& terms_;
   const uint32_t index_;

@@ -154,6 +154,7 @@ void Service::Close() {
   threads_.clear();
   port_endpoint_.reset();
   region_.reset();
+  rejected_.clear();
   adapter_.reset();
   terms_.memory.reset();
 }
@@ -231,6 +232,7 @@ Service::Refusal Service::Examine(const fi_info& info, const uint8_t* data, size
   if (lane >= terms_.lanes || lane >= terms_.tokens.size()) return Refusal::kProof;
   std::string& token = terms_.tokens[lane];
   if (token.size() != kTokenBytes) return Refusal::kProof;
+  if (refusal == Refusal::kFailed) return;
   if (!SameBytes(reinterpret_cast<const uint8_t*>(token.data()), data + sizeof(lane), kTokenBytes)) return Refusal::kProof;
   token.clear();
   return Refusal::kNone;
@@ -240,8 +242,13 @@ Service::Refusal Service::Admit(fi_info* info, uint32_t lane) {
   FabricError error;
   fid_cq* queue = threads_[lane % threads_.size()]->queue();
   std::unique_ptr<LaneServer> server = LaneServer::Open(lane_terms_, lane, *adapter_, info, queue, error);
-  if (!server || server->Start() != 0) return Refusal::kResources;
-  if (fi_accept(server->endpoint(), nullptr, 0) != 0) return Refusal::kResources;
+  if (!server) return Refusal::kResources;
+  if (server->Start() != 0 || fi_accept(server->endpoint(), nullptr, 0) != 0) {
+    // What its receives leave in the queue still points to it.
+    server->Discard();
+    rejected_.push_back(std::move(server));
+    return Refusal::kFailed;
+  }
   lanes_[lane] = std::move(server);
   ++requested_;
   return Refusal::kNone;

@@ -58,8 +58,8 @@ class Service {
   void Run();
   bool ReadEvent();
   void OnRequest(fi_info* info, const uint8_t* data, size_t length);
-  // The lane that the request may become, or a reason to refuse it.
-  enum class Refusal : uint32_t { kNone, kProof, kFull, kPeer, kResources };
+  // The lane that the request may become, or a reason to refuse it. What failed later has no request to answer any more.
+  enum class Refusal : uint32_t { kNone, kProof, kFull, kPeer, kResources, kFailed };
   Refusal Examine(const fi_info& info, const uint8_t* data, size_t length, uint32_t& lane);
   Refusal Admit(fi_info* info, uint32_t lane);
   void OnConnected(fid* endpoint);
@@ -82,6 +82,8 @@ class Service {
   uint32_t requested_ = 0;
   uint32_t connected_ = 0;
   bool settled_ = false;
+  // Lanes that failed before they were accepted.
+  std::vector<std::unique_ptr<LaneServer>> rejected_;
   uint64_t accept_deadline_ns_ = 0;
   uint64_t last_event_ns_ = 0;
 
