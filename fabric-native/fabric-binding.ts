@@ -86,6 +86,7 @@ export interface NativeConnectOptions extends NativeEndOptions {
 
 export interface NativeListenOptions extends NativeEndOptions {
   readonly peerAddress: string
+  readonly apm: boolean
   readonly acceptTimeoutMs: number
   /** 0: as the addon thinks fit. */
   readonly threads: number

@@ -58,6 +58,7 @@ async function listen(options: ListenOptions): Promise<Service> {
     ...{ provider, address, inlineSize, lanes, memory: handleOf(options.memory), size: options.size },
     pmdk: options.dialect === 'pmdk',
     tokens: tokensOf(options),
+    apm: options.method === 'APM',
     peerAddress: options.peerAddress ?? '',
     acceptTimeoutMs: options.acceptTimeoutMs ?? defaultTimeoutMs,
     threads: options.threads ?? 0,

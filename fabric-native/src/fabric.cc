@@ -110,6 +110,7 @@ Napi::Value Listen(const Napi::CallbackInfo& info) {
   terms->dialect = options.Flag("pmdk") ? Dialect::kPmdk : Dialect::kRpmem;
   terms->inline_size = options.Number("inlineSize", 0, kMaxInline);
   terms->tokens = TokensOf(options, terms->dialect, terms->lanes);
+  terms->apm = options.Flag("apm");
   terms->peer_address = options.Text("peerAddress");
   terms->accept_timeout_ms = static_cast<uint32_t>(options.Number("acceptTimeoutMs", 1, kMaxTimeout));
   terms->threads = static_cast<uint32_t>(options.Number("threads", 0, kMaxLanes));

@@ -22,10 +22,16 @@ Napi::Object ServiceFace::New(Napi::Env env, std::shared_ptr<Service> service, N
                                                        OnCall, &settled),
                        Napi::Object());
   face->teardown_ = Teardown<Service>::Register(env, face->service_);
-  face->service_->Start([settled](const FabricError& error) {
-    napi_call_threadsafe_function(settled, new FabricError(error), napi_tsfn_nonblocking);
-    napi_release_threadsafe_function(settled, napi_tsfn_release);
-  });
+  try {
+    face->service_->Start([settled](const FabricError& error) {
+      napi_call_threadsafe_function(settled, new FabricError(error), napi_tsfn_nonblocking);
+      napi_release_threadsafe_function(settled, napi_tsfn_release);
+    });
+  } catch (const std::system_error&) {
+    std::exchange(face->teardown_, nullptr)->Unregister();
+    face->service_->Close();
+    throw;
+  }
 
   Napi::Object object = Napi::Object::New(env);
   object.Set("port", static_cast<double>(face->service_->port()));

@@ -8,7 +8,8 @@ namespace rpmem {
 namespace {
 
 constexpr size_t kBatch = 16;
-constexpr int kSleepSliceMs = 1000;
+// Not longer, because libfabric 1.17 can lose the signal that ends a sleep.
+constexpr int kSleepSliceMs = 100;
 
 }  // namespace
 
@@ -22,7 +23,7 @@ void ServiceThread::Stop() {
 void ServiceThread::Run() {
   fi_cq_msg_entry entries[kBatch];
   uint64_t idle_since = 0;
-  for (uint32_t idle_rounds = 0; !closing_.load(std::memory_order_relaxed);) {
+  for (uint32_t idle_rounds = 0; !closing_.load(std::memory_order_relaxed) && !failed_.load(std::memory_order_relaxed);) {
     if (Handle(entries, fi_cq_read(queue_.get(), entries, kBatch))) {
       idle_rounds = 0;
       continue;
@@ -43,7 +44,7 @@ void ServiceThread::Run() {
 
 void ServiceThread::Sleep() {
   fi_cq_msg_entry entries[kBatch];
-  while (!closing_.load()) {
+  while (!closing_.load() && !failed_.load()) {
     if (Handle(entries, fi_cq_sread(queue_.get(), entries, kBatch, nullptr, kSleepSliceMs))) return;
   }
 }
@@ -55,6 +56,8 @@ bool ServiceThread::Handle(const fi_cq_msg_entry* entries, ssize_t count) {
     static_cast<const LaneServer::Completion*>(failed.op_context)->lane->OnError();
     return true;
   }
+  // Ours or the system's signal, or nothing to do; anything else would come back at once and for ever.
+  if (count < 0 && count != -FI_EAGAIN && count != -FI_EINTR && count != -FI_ECANCELED) failed_.store(true);
   for (ssize_t n = 0; n < count; ++n) {
     const auto* completion = static_cast<const LaneServer::Completion*>(entries[n].op_context);
     if (completion != nullptr) completion->lane->OnCompletion(*completion, entries[n].len);

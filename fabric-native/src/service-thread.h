@@ -20,6 +20,8 @@ class ServiceThread {
   fid_cq* queue() const { return queue_.get(); }
   void Start() { thread_ = std::thread([this] { Run(); }); }
   void Stop();
+  // Its queue is broken: it serves nobody any more.
+  bool failed() const { return failed_.load(); }
 
  private:
   void Run();
@@ -29,6 +31,7 @@ class ServiceThread {
   Owned<fid_cq> queue_;
   const uint64_t spin_ns_;
   std::atomic<bool> closing_{false};
+  std::atomic<bool> failed_{false};
   std::thread thread_;
 };
 

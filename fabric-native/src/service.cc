@@ -136,10 +136,12 @@ void Service::Start(std::function<void(const FabricError&)> on_connected) {
 }
 
 void Service::Close() {
+  std::lock_guard once(close_mutex_);
+  if (closed_) return;
+  closed_ = true;
   {
     std::lock_guard lock(mutex_);
-    if (closed_) return;
-    closed_ = closing_ = true;
+    closing_ = true;
     wakes_.notify_all();
   }
   if (acceptor_.joinable()) acceptor_.join();
@@ -152,9 +154,9 @@ void Service::Close() {
   }
   lanes_.clear();
   threads_.clear();
+  rejected_.clear();
   port_endpoint_.reset();
   region_.reset();
-  rejected_.clear();
   adapter_.reset();
   terms_.memory.reset();
 }
@@ -177,9 +179,22 @@ void Service::Run() {
       requested_ = terms_.lanes;
       Settle({FabricFailure::kDeadline, "", FI_ETIMEDOUT, "not every lane was connected in time"});
     }
+    if (MustEnd()) EndLanes();
     if (!event) Rest(now - last_event_ns_);
     std::lock_guard lock(mutex_);
     if (closing_) return;
+  }
+}
+
+// With APM the answer is that of the platform, which does not know that what it wrote to is no longer the pool.
+bool Service::MustEnd() const {
+  if (terms_.apm && terms_.memory->failure() != 0) return true;
+  return std::any_of(threads_.begin(), threads_.end(), [](const auto& thread) { return thread->failed(); });
+}
+
+void Service::EndLanes() {
+  for (auto& lane : lanes_) {
+    if (lane) lane->OnError();
   }
 }
 
@@ -217,6 +232,7 @@ void Service::OnRequest(fi_info* raw, const uint8_t* data, size_t length) {
   if (refusal == Refusal::kNone) refusal = Admit(info.get(), lane);
   if (refusal == Refusal::kNone) return;
   counters_.rejected.fetch_add(1);
+  if (refusal == Refusal::kFailed) return;
   fi_reject(port_endpoint_.get(), info->handle, &refusal, sizeof(refusal));
 }
 
@@ -232,7 +248,6 @@ Service::Refusal Service::Examine(const fi_info& info, const uint8_t* data, size
   if (lane >= terms_.lanes || lane >= terms_.tokens.size()) return Refusal::kProof;
   std::string& token = terms_.tokens[lane];
   if (token.size() != kTokenBytes) return Refusal::kProof;
-  if (refusal == Refusal::kFailed) return;
   if (!SameBytes(reinterpret_cast<const uint8_t*>(token.data()), data + sizeof(lane), kTokenBytes)) return Refusal::kProof;
   token.clear();
   return Refusal::kNone;
@@ -266,8 +281,12 @@ void Service::OnConnected(fid* endpoint) {
   if (lane == nullptr) return;
   lane->Activate();
   if (++connected_ < terms_.lanes || settled_) return;
-  for (auto& thread : threads_) thread->Start();
-  Settle({});
+  try {
+    for (auto& thread : threads_) thread->Start();
+    Settle({});
+  } catch (const std::system_error& error) {
+    Settle({FabricFailure::kCall, "pthread_create", error.code().value(), error.what()});
+  }
 }
 
 void Service::OnShutdown(fid* endpoint) {

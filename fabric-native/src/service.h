@@ -21,6 +21,7 @@ struct ListenTerms {
   uint64_t size;
   uint32_t lanes;
   Dialect dialect;
+  bool apm;
   size_t inline_size;
   // Dialect rpmem: one per lane, of 32 bytes; emptied once used.
   std::vector<std::string> tokens;
@@ -66,6 +67,8 @@ class Service {
   void OnShutdown(fid* endpoint);
   LaneServer* LaneOf(fid* endpoint) const;
   void Settle(const FabricError& error);
+  bool MustEnd() const;
+  void EndLanes();
   void Rest(uint64_t quiet_ns);
 
   ListenTerms terms_;
@@ -79,11 +82,11 @@ class Service {
   Owned<fid_pep> port_endpoint_;
   std::vector<std::unique_ptr<ServiceThread>> threads_;
   std::vector<std::unique_ptr<LaneServer>> lanes_;
+  // Lanes that failed before they were accepted.
+  std::vector<std::unique_ptr<LaneServer>> rejected_;
   uint32_t requested_ = 0;
   uint32_t connected_ = 0;
   bool settled_ = false;
-  // Lanes that failed before they were accepted.
-  std::vector<std::unique_ptr<LaneServer>> rejected_;
   uint64_t accept_deadline_ns_ = 0;
   uint64_t last_event_ns_ = 0;
 
@@ -92,6 +95,7 @@ class Service {
   std::mutex mutex_;
   std::condition_variable wakes_;
   bool closing_ = false;
+  std::mutex close_mutex_;
   bool closed_ = false;
 };
 
