@@ -12,6 +12,8 @@
 namespace rpmem {
 namespace {
 
+// Reads of a lane that may complete at once, see Lane.
+constexpr size_t kReads = 16;
 constexpr uint64_t kQuickNs = 2 * kNsPerMs;
 
 // Polls closely at first, since a connection on a near network takes tens of microseconds.
@@ -42,7 +44,7 @@ bool LaneEngine::Open(FabricError& error) {
   QueueSizes sizes{std::max<size_t>(2, terms_.work_queue_size), Window(terms_.dialect, terms_.inline_size)};
   adapter_ = Adapter::Open(terms_.provider, {terms_.address, terms_.port, false}, sizes, error);
   if (!adapter_) return false;
-  queue_ = adapter_->OpenQueue(terms_.lanes * 2 * sizes.transmit, error);
+  queue_ = adapter_->OpenQueue(terms_.lanes * (sizes.transmit + 2 * Window(terms_.dialect) + kReads), error);
   if (!queue_) return false;
   region_ = adapter_->Register(terms_.memory->base(), terms_.size, FI_SEND | FI_WRITE, error);
   if (!region_) return false;
