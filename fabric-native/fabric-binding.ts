@@ -46,6 +46,7 @@ export interface NativeLanes {
   drainSync(lane: number, deadlineMs: number): number
   drain(lane: number, deadlineMs: number): number
   readSync(lane: number, offset: number, into: Uint8Array, deadlineMs: number): number
+  /** At most 8 MiB. */
   read(lane: number, offset: number, length: number, deadlineMs: number): number
   /** After a read has ended well: copies its bytes out and gives the ticket back. */
   takeRead(ticket: number, into: Uint8Array): number
@@ -85,8 +86,8 @@ export interface NativeConnectOptions extends NativeEndOptions {
 }
 
 export interface NativeListenOptions extends NativeEndOptions {
-  readonly peerAddress: string
   readonly apm: boolean
+  readonly peerAddress: string
   readonly acceptTimeoutMs: number
   /** 0: as the addon thinks fit. */
   readonly threads: number

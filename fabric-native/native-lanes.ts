@@ -1,4 +1,4 @@
-import { assert, RpmemError, unreachable } from '../core/index.js'
+import { assert, errno, MiB, RpmemError, unreachable } from '../core/index.js'
 import type { ConnectOptions, LaneOperation, Lanes, Ticket } from './fabric.js'
 import { laneStatus, type NativeLanes, rangeFlags } from './fabric-binding.js'
 import { fabricError, storageError } from './fabric-failure.js'
@@ -6,6 +6,8 @@ import { checkLane, checkRange, type LaneLimits } from './lane-check.js'
 
 const defaultDeadlineMs = 3000
 const longestDeadlineMs = 2 ** 31
+/** The bytes of a read wait in memory of the addon until they are taken. */
+const longestRead = 8 * MiB
 
 /** Tickets of operations without a range; the addon never sees them. */
 const nothingToDo = -1
@@ -117,15 +119,23 @@ export class NativeFabricLanes implements Lanes, LaneLimits {
     if (outcome !== laneStatus.done) throw this.#explain(outcome)
   }
 
-  read(offset: number, into: Uint8Array, operation?: LaneOperation): Promise<void> {
+  async read(offset: number, into: Uint8Array, operation?: LaneOperation): Promise<void> {
+    assert(into instanceof Uint8Array, 'a read takes a Uint8Array')
+    this.#check(offset, into.length, operation)
+    const { length } = into
+    for (let at = 0; at < length; at += longestRead)
+      await this.#readPiece(offset + at, into.subarray(at, at + longestRead), operation)
+  }
+
+  #readPiece(offset: number, into: Uint8Array, operation: LaneOperation | undefined): Promise<void> {
     const take = (ticket: number) => {
       this.#native.takeRead(ticket, into)
     }
-    return this.#promise(() => {
+    const begin = () => {
       const lanes = this.#check(offset, into.length, operation)
-      if (into.length === 0) return nothingToDo
       return lanes.read(laneOf(operation), offset, into.length, deadlineOf(operation))
-    }, take)
+    }
+    return this.#promise(begin, take)
   }
 
   close(): Promise<void> {
@@ -197,6 +207,7 @@ export class NativeFabricLanes implements Lanes, LaneLimits {
     if (outcome > 0) return storageError(outcome)
     if (outcome === laneStatus.closed) return closedError()
     if (outcome === laneStatus.down) return this.#failure()
+    if (outcome === laneStatus.localMemory) return noMemoryError()
     return unreachable(outcome as never)
   }
 }
@@ -214,6 +225,10 @@ function deadlineOf(operation: LaneOperation | undefined): number {
 
 function closedError(): RpmemError {
   return new RpmemError('ERR_CLOSED', 'the lanes were closed', { durability: 'unknown' })
+}
+
+function noMemoryError(): RpmemError {
+  return new RpmemError('ERR_FABRIC', 'there is no memory for the bytes to be read', { facts: { errno: errno.ENOMEM } })
 }
 
 const asError = (value: unknown): Error => (value instanceof Error ? value : new Error(String(value)))

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <optional>
 
 #include "background.h"
 #include "monotonic.h"
@@ -11,6 +12,9 @@ namespace {
 
 // More negative results of the calls below than OperationStatus has; native-fabric.ts holds the same table.
 constexpr int32_t kWrongArgument = -10;
+
+// Of an asynchronous read, whose bytes wait here to be taken; native-lanes.ts cuts longer ones.
+constexpr uint64_t kLongestRead = 8 << 20;
 
 void* const kDownEvent = reinterpret_cast<void*>(1);
 
@@ -43,19 +47,17 @@ class Call {
     uint32_t flags = Small(index + 2);
     return {Number(index), Number(index + 1), (flags & kRelaxedFlag) != 0, (flags & kDeepFlag) != 0};
   }
-  // Milliseconds from now on.
-  uint64_t Deadline(size_t index) const {
-    uint64_t ms = std::min<uint64_t>(Small(index), UINT32_MAX);
-    return NowNs() + ms * kNsPerMs;
-  }
-  std::pair<uint8_t*, uint64_t> Bytes(size_t index) const {
+  // In milliseconds.
+  uint64_t Patience(size_t index) const { return Small(index) * kNsPerMs; }
+  std::optional<std::pair<uint8_t*, uint64_t>> Bytes(size_t index) const {
     napi_typedarray_type type;
     size_t length = 0;
     void* data = nullptr;
     bool is_array = false;
-    if (index >= count_ || napi_is_typedarray(env_, values_[index], &is_array) != napi_ok || !is_array) return {nullptr, 0};
+    if (index >= count_ || napi_is_typedarray(env_, values_[index], &is_array) != napi_ok || !is_array) return std::nullopt;
     napi_get_typedarray_info(env_, values_[index], &type, &length, &data, nullptr, nullptr);
-    return type == napi_uint8_array ? std::pair{static_cast<uint8_t*>(data), uint64_t{length}} : std::pair{nullptr, 0};
+    if (type != napi_uint8_array) return std::nullopt;
+    return std::pair{static_cast<uint8_t*>(data), uint64_t{length}};
   }
   napi_value Result(int32_t number) const {
     napi_value value = nullptr;
@@ -111,7 +113,9 @@ napi_value OnReadSync(napi_env env, napi_callback_info info) {
   if (call.face().closed()) return call.Result(kClosed);
   uint32_t lane = call.Small(0);
   uint64_t offset = call.Number(1);
-  auto [into, length] = call.Bytes(2);
+  auto bytes = call.Bytes(2);
+  if (!bytes) return call.Result(kWrongArgument);
+  auto [into, length] = *bytes;
   if (!call.face().Holds(lane, {offset, length})) return call.Result(kWrongArgument);
   if (length == 0) return call.Result(kDone);
   return call.Result(call.face().ReadSync(lane, offset, into, length, call.Deadline(3)));
@@ -122,13 +126,15 @@ napi_value OnRead(napi_env env, napi_callback_info info) {
   if (call.face().closed()) return call.Result(kClosed);
   uint32_t lane = call.Small(0);
   Range range{call.Number(1), call.Number(2)};
-  if (!call.face().Holds(lane, range)) return call.Result(kWrongArgument);
-  return call.Result(call.face().Read(lane, range.offset, range.length, call.Deadline(3)));
+  if (!call.face().Holds(lane, range) || range.length > kLongestRead) return call.Result(kWrongArgument);
+  return call.Result(call.face().Read(lane, range.offset, range.length, call.Patience(3)));
 }
 
 napi_value OnTakeRead(napi_env env, napi_callback_info info) {
   Call call(env, info);
-  auto [into, length] = call.Bytes(1);
+  auto bytes = call.Bytes(1);
+  if (!bytes) return call.Result(kWrongArgument);
+  auto [into, length] = *bytes;
   return call.Result(call.face().TakeRead(call.Small(0), into, length));
 }
 
@@ -390,7 +396,12 @@ int32_t LanesFace::ReadSync(uint32_t lane, uint64_t offset, uint8_t* into, uint6
 int32_t LanesFace::Read(uint32_t lane, uint64_t offset, uint64_t length, uint64_t deadline_ns) {
   Operation& operation = NewOperation(OperationKind::kRead, lane, deadline_ns);
   operation.ranges.push_back({offset, length});
-  operation.bytes.resize(length);
+  try {
+    operation.bytes.resize(length);
+  } catch (const std::bad_alloc&) {
+    operation.status = kLocalMemory;
+    return Release(operation);
+  }
   operation.into = operation.bytes.data();
   return Watched(operation);
 }
