@@ -106,7 +106,11 @@ export interface LaneOperation {
   readonly relaxed?: boolean
   /** Deep persist: the lowest domain that software of the target reaches. */
   readonly deep?: boolean
-  /** Default 3000. The operation settles before it, one way or the other. */
+  /**
+   * How long the target may be silent while the operation is under way, and how long the operation may take: counted from
+   * the end of the one before it on its lane, and with a second more for each 16 MiB of its length. Default 3000. When it
+   * expires, the operation settles and the connection is lost with it, since nobody knows what has arrived.
+   */
   readonly deadlineMs?: number
 }
 

@@ -44,7 +44,7 @@ bool LaneEngine::Open(FabricError& error) {
   QueueSizes sizes{std::max<size_t>(2, terms_.work_queue_size), Window(terms_.dialect, terms_.inline_size)};
   adapter_ = Adapter::Open(terms_.provider, {terms_.address, terms_.port, false}, sizes, error);
   if (!adapter_) return false;
-  queue_ = adapter_->OpenQueue(terms_.lanes * (sizes.transmit + 2 * Window(terms_.dialect) + kReads), error);
+  queue_ = adapter_->OpenQueue(terms_.lanes * (sizes.transmit + 2 * sizes.receive + kReads), error);
   if (!queue_) return false;
   region_ = adapter_->Register(terms_.memory->base(), terms_.size, FI_SEND | FI_WRITE, error);
   if (!region_) return false;

@@ -18,7 +18,12 @@ constexpr uint64_t kSocketsSpinNs = 0;
 // How long the thread polls for more work before it goes to sleep: the time a JavaScript thread needs for its next call.
 constexpr uint64_t kLingerNs = 50'000;
 constexpr auto kIdleCheck = std::chrono::milliseconds(200);
-constexpr int kSleepSliceMs = 100;
+// Not longer, because libfabric 1.17 can lose the signal that ends a sleep.
+constexpr int kSleepSliceMs = 20;
+constexpr auto kRouseAgain = std::chrono::milliseconds(1);
+// How often the clock is read while there is work, and how often somebody asks whether the connection still stands.
+constexpr uint32_t kLookUpRounds = 64;
+constexpr uint64_t kEventsNs = 10 * kNsPerMs;
 constexpr size_t kBatch = 16;
 
 }  // namespace
@@ -29,8 +34,8 @@ class LaneEngine::Wheel {
   explicit Wheel(LaneEngine& engine) : engine_(engine) {
     engine_.wheel_seekers_.fetch_add(1);
     if (engine_.wheel_.try_lock()) return;
-    engine_.Rouse();
-    engine_.wheel_.lock();
+    do engine_.Rouse();
+    while (!engine_.wheel_.try_lock_for(kRouseAgain));
   }
   ~Wheel() {
     engine_.wheel_.unlock();
@@ -65,8 +70,7 @@ void LaneEngine::Close() {
   }
   if (thread_.joinable()) thread_.join();
   std::lock_guard lock(wheel_);
-  on_down_ = nullptr;
-  Fail({FabricFailure::kClosed, "", 0, "the lanes were closed"});
+  FailClosed();
   // Lanes that were down already did not fail anew, and calls may have come in since.
   DrainInbox();
   on_done_ = nullptr;
@@ -93,7 +97,7 @@ void LaneEngine::RunSync(Operation& operation) {
   DriveUntil(operation);
 }
 
-void LaneEngine::Begin(Operation& operation) {
+void LaneEngine::Begin(Operation& operation, bool carry) {
   if (wheel_.try_lock()) {
     DrainInbox();
     bool internal = operation.internal;
@@ -101,7 +105,12 @@ void LaneEngine::Begin(Operation& operation) {
     Pump();
     // Nobody watches what flushes send, so whoever flushes takes the answers that make room for more.
     if (internal && Poll() > 0) Pump();
+    if (carry && !operation.finished() && !operation.sent()) {
+      operation.carried = true;
+      watched_.fetch_add(1);
+    }
     wheel_.unlock();
+    if (carry && operation.carried && thread_asleep_.load()) WakeThread();
     return;
   }
   {
@@ -140,6 +149,7 @@ void LaneEngine::Complete(Operation& operation) {
     delete &operation;
     return;
   }
+  if (operation.carried) watched_.fetch_sub(1);
   if (operation.watch.exchange(Operation::kFinished, std::memory_order_acq_rel) != Operation::kWatched) return;
   watched_.fetch_sub(1);
   bool first = false;
@@ -188,8 +198,7 @@ void LaneEngine::RunIdle() {
   DrainInbox();
   Pump();
   Poll();
-  CheckEvents();
-  CheckDeadlines(NowNs());
+  LookUp(NowNs());
   wheel_.unlock();
 }
 
@@ -208,7 +217,8 @@ void LaneEngine::RunActive() {
   }
   uint64_t active = NowNs();
   uint32_t idle_rounds = 0;
-  while (watched_.load() > 0 && wheel_seekers_.load() == 0 && !closing_.load()) {
+  for (uint32_t round = 1; watched_.load() > 0 && wheel_seekers_.load() == 0 && !closing_.load(); ++round) {
+    if (round % kLookUpRounds == 0) LookUp(NowNs());
     DrainInbox();
     Pump();
     if (Poll() > 0) {
@@ -222,9 +232,7 @@ void LaneEngine::RunActive() {
     if (++idle_rounds == 1) active = NowNs();
     if (idle_rounds % 2 == 0) sched_yield();
     if (idle_rounds % 32 != 0) continue;
-    uint64_t now = NowNs();
-    CheckDeadlines(now);
-    if (now - active >= spin_ns_) Sleep(true);
+    if (NowNs() - active >= spin_ns_) Sleep(true);
   }
   wheel_.unlock();
 }
@@ -232,7 +240,9 @@ void LaneEngine::RunActive() {
 void LaneEngine::DriveUntil(Operation& operation) {
   uint64_t idle_since = 0;
   uint32_t idle_rounds = 0;
-  for (;;) {
+  for (uint32_t round = 1;; ++round) {
+    if (round % kLookUpRounds == 0) LookUp(NowNs());
+    if (closing_.load(std::memory_order_relaxed)) FailClosed();
     Pump();
     if (operation.finished()) return;
     if (Poll() > 0) {
@@ -248,7 +258,6 @@ void LaneEngine::DriveUntil(Operation& operation) {
     if (idle_rounds % 32 != 0) continue;
     uint64_t now = NowNs();
     if (idle_rounds == 32) idle_since = now;
-    CheckDeadlines(now);
     if (now - idle_since >= spin_ns_ && !operation.finished()) Sleep(false);
   }
 }
@@ -259,7 +268,8 @@ void LaneEngine::Admit(Operation& operation) {
     Complete(operation);
     return;
   }
-  next_deadline_ns_ = std::min(next_deadline_ns_, operation.deadline_ns);
+  if (operation.patience_ns != kNoDeadline)
+    next_deadline_ns_ = std::min(next_deadline_ns_, operation.begun_ns + operation.patience_ns);
   lanes_[operation.lane]->Enqueue(operation);
 }
 
@@ -283,8 +293,11 @@ void LaneEngine::Pump() {
 }
 
 int LaneEngine::MakeRoom() {
-  if (Poll() == 0) sched_yield();
-  CheckDeadlines(NowNs());
+  if (closing_.load()) FailClosed();
+  if (Poll() == 0) {
+    sched_yield();
+    CheckDeadlines(NowNs());
+  }
   return down() ? -FI_ECANCELED : 0;
 }
 
@@ -319,7 +332,7 @@ void LaneEngine::Sleep(bool for_thread) {
   if (down()) return;
   uint64_t now = NowNs();
   int timeout = kSleepSliceMs;
-  if (next_deadline_ns_ != UINT64_MAX) {
+  if (next_deadline_ns_ != kNoDeadline) {
     uint64_t left = next_deadline_ns_ > now ? (next_deadline_ns_ - now + kNsPerMs - 1) / kNsPerMs : 1;
     timeout = static_cast<int>(std::min<uint64_t>(left, kSleepSliceMs));
   }
@@ -331,6 +344,17 @@ void LaneEngine::Sleep(bool for_thread) {
   asleep_on_queue_.store(false);
   Handle(entries, count);
   CheckEvents();
+  LookUp(NowNs());
+}
+
+void LaneEngine::LookUp(uint64_t now) {
+  if (now - looked_ns_ >= kEventsNs) {
+    looked_ns_ = now;
+    CheckEvents();
+  }
+  if (now < next_deadline_ns_) return;
+  // After a pause of this process the answers are here already: silence is what they do not break.
+  while (Poll() > 0) Pump();
   CheckDeadlines(NowNs());
 }
 
@@ -350,10 +374,8 @@ void LaneEngine::CheckEvents() {
 
 void LaneEngine::CheckDeadlines(uint64_t now) {
   if (now < next_deadline_ns_ || down()) return;
-  uint64_t next = UINT64_MAX;
-  for (const auto& lane : lanes_) {
-    lane->EachPending([&next](const Operation& pending) { next = std::min(next, pending.deadline_ns); });
-  }
+  uint64_t next = kNoDeadline;
+  for (const auto& lane : lanes_) next = std::min(next, lane->DeadlineNs());
   next_deadline_ns_ = next;
   if (now >= next) Fail({FabricFailure::kDeadline, "", FI_ETIMEDOUT, "the target did not answer in time"});
 }
@@ -363,6 +385,13 @@ void LaneEngine::FailCall(const char* call, int code) {
   // What a broken connection leaves in the queue.
   if (code == FI_ECANCELED) return Fail({FabricFailure::kLost, call, FI_ECONNRESET, "the connection was closed"});
   Fail(CallError(adapter_->library(), call, code, FabricFailure::kLost));
+}
+
+// Nobody has to be told what was asked for.
+void LaneEngine::FailClosed() {
+  if (down()) return;
+  on_down_ = nullptr;
+  Fail({FabricFailure::kClosed, "", 0, "the lanes were closed"});
 }
 
 void LaneEngine::Fail(FabricError error) {

@@ -53,8 +53,9 @@ class LaneEngine {
 
   // JavaScript thread only. An operation is owned by the engine from its submission until it is finished.
   void RunSync(Operation& operation);
-  // Begins at once if the wheel is free; nobody looks after it until Watch or FinishSync.
-  void Begin(Operation& operation);
+  // Begins at once if the wheel is free. Nobody looks after it until Watch or FinishSync, unless `carry` asks the engine's
+  // thread to send what could not be sent at once.
+  void Begin(Operation& operation, bool carry = false);
   void FinishSync(Operation& operation);
   // From now on its end is told through TakeDone. False if it has ended already.
   bool Watch(Operation& operation);
@@ -88,9 +89,12 @@ class LaneEngine {
   int Handle(const fi_cq_msg_entry* entries, ssize_t count);
   void Sleep(bool for_thread);
   void CheckEvents();
+  // The clock and the events, whatever else there is to do. Not while a lane is sending.
+  void LookUp(uint64_t now);
   void CheckDeadlines(uint64_t now);
   void DriveUntil(Operation& operation);
   void Fail(FabricError error);
+  void FailClosed();
   void FailCall(const char* call, int code);
 
   ConnectTerms terms_;
@@ -104,11 +108,13 @@ class LaneEngine {
   std::function<void()> on_done_;
   std::function<void()> on_down_;
 
-  std::mutex wheel_;
+  std::timed_mutex wheel_;
   std::atomic<int> wheel_seekers_{0};
   std::atomic<bool> asleep_on_queue_{false};
   uint64_t spin_ns_ = 0;
-  uint64_t next_deadline_ns_ = UINT64_MAX;
+  // Not later than the deadline of any lane.
+  uint64_t next_deadline_ns_ = kNoDeadline;
+  uint64_t looked_ns_ = 0;
 
   std::mutex inbox_mutex_;
   std::vector<Operation*> inbox_;

@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "lane-engine.h"
+#include "monotonic.h"
 
 namespace rpmem {
 namespace {
@@ -14,6 +15,10 @@ constexpr size_t kPlaceFrom = 16 * 1024;
 constexpr size_t kGatherFrom = 1024;
 constexpr size_t kBounceBytes = 256 * 1024;
 constexpr size_t kAnswerStride = 64;
+// What is placed with one answer: often enough that a target which is alive shows it.
+constexpr uint64_t kPlaceBytes = 8 << 20;
+// What a call may take longer for its length: 16 MiB a second.
+constexpr uint64_t kByteNs = 1'000'000'000 / (16 << 20);
 // Messages under way before smaller ones are held back to travel together (group commit).
 constexpr uint32_t kEagerMessages = 2;
 // Of the messages that carry one large range only every so manieth asks for an answer. Less than the window, so that there
@@ -205,9 +210,10 @@ int Lane::AddPlaced(Draft& draft, Operation& operation, const Range& rest) {
   if (inline_under_way_ > 0 || draft.item.inline_data) return kBlocked;
   if (draft.used + layout::kLaneEntryBytes > capacity_) return kBlocked;
   Range piece = rest;
-  piece.length = std::min<uint64_t>(rest.length, terms_.max_message_size);
+  piece.length = std::min<uint64_t>({rest.length, terms_.max_message_size, kPlaceBytes});
   if (int rc = PostWrite(piece.offset, piece.length); rc != 0) return rc;
   AddEntry(draft, operation, piece, false);
+  draft.full |= piece.length == kPlaceBytes;
   return kSent;
 }
 
@@ -265,11 +271,13 @@ int Lane::SendDraft(const Draft& draft) {
 
 int Lane::PumpFenced(Operation& operation) {
   if (inline_under_way_ > 0 || reads_under_way_ > 0) return kBlocked;
-  while (!operation.sent() && CarriageOf(operation.rest()) == Carriage::kFenced) {
+  uint64_t placed = 0;
+  while (placed < kPlaceBytes && !operation.sent() && CarriageOf(operation.rest()) == Carriage::kFenced) {
     Range rest = operation.rest();
-    uint64_t length = std::min<uint64_t>(rest.length, terms_.max_message_size);
+    uint64_t length = std::min<uint64_t>({rest.length, terms_.max_message_size, kPlaceBytes - placed});
     if (int rc = PostWrite(rest.offset, length); rc != 0) return rc;
     Advance(operation, length);
+    placed += length;
   }
   Item& item = NewItem(Item::kFence);
   item.operations.push_back(&operation);
@@ -345,6 +353,8 @@ int Lane::PostRead(uint64_t offset, uint64_t length, uint8_t* into, uint32_t slo
 }
 
 int Lane::OnCompletion(const Completion& completion, size_t length) {
+  // That a message was sent says nothing about the target.
+  if (completion.signal != Signal::kSend) heard_ns_ = NowNs();
   switch (completion.signal) {
     case Signal::kAnswer:
       return OnAnswer(completion.slot, length);
@@ -423,7 +433,25 @@ void Lane::Finish(Operation& operation) {
     operation.Settle(flush_status_);
     flush_status_ = kDone;
   }
+  ended_ns_ = heard_ns_;
   engine_.Complete(operation);
+}
+
+// Silence loses the target, and so does an operation that takes too long although the target is alive. The latter is
+// counted from the end of the one before it on this lane, since a queue is not its fault.
+uint64_t Lane::DeadlineNs() const {
+  uint64_t deadline = kNoDeadline;
+  const Operation* oldest = nullptr;
+  EachPending([&](const Operation& pending) {
+    if (oldest == nullptr) oldest = &pending;
+    if (pending.patience_ns == kNoDeadline) return;
+    deadline = std::min(deadline, std::max(pending.begun_ns, heard_ns_) + pending.patience_ns);
+  });
+  if (oldest == nullptr || oldest->patience_ns == kNoDeadline) return deadline;
+  uint64_t length = 0;
+  for (const Range& range : oldest->ranges) length += range.length;
+  uint64_t own = std::max(oldest->begun_ns, ended_ns_) + oldest->patience_ns + length * kByteNs;
+  return std::min(deadline, own);
 }
 
 void Lane::Abandon(int32_t status) {

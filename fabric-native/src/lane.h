@@ -62,17 +62,20 @@ class Lane {
   };
   int OnCompletion(const Completion& completion, size_t length);
 
+  // When the target counts as lost, or kNoDeadline. It only moves forward, unless operations are added.
+  uint64_t DeadlineNs() const;
   // Settles everything that is pending.
   void Abandon(int32_t status);
-  template <typename Visit>
-  void EachPending(Visit visit) const {
-    for (Operation* operation : queue_) visit(*operation);
-    for (uint32_t n = 0; n < item_count_; ++n) {
-      for (Operation* operation : item(n).operations) visit(*operation);
-    }
-  }
 
  private:
+  template <typename Visit>
+  void EachPending(Visit visit) const {
+    for (uint32_t n = 0; n < item_count_; ++n) {
+      for (const Operation* operation : item(n).operations) visit(*operation);
+    }
+    for (const Operation* operation : queue_) visit(*operation);
+  }
+
   // Something under way: a message that will be answered, or an RMA read.
   struct Item {
     enum Kind : uint8_t { kMessage, kFence, kRead } kind;
@@ -153,6 +156,9 @@ class Lane {
   size_t unsignalled_writes_ = 0;
   size_t unsent_bytes_ = 0;
   int32_t flush_status_ = kDone;
+  // When the target last gave a sign of life, and when the last operation ended.
+  uint64_t heard_ns_ = 0;
+  uint64_t ended_ns_ = 0;
   // Last, so that it is closed first: the provider still knows the buffers.
   Owned<fid_ep> endpoint_;
 };

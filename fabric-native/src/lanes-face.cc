@@ -18,6 +18,9 @@ constexpr uint64_t kLongestRead = 8 << 20;
 
 void* const kDownEvent = reinterpret_cast<void*>(1);
 
+// Tickets of this JavaScript thread that `start` has given out and nobody has redeemed.
+thread_local uint32_t open_tickets = 0;
+
 // Flags of a range in the calls below; native-fabric.ts holds the same table.
 constexpr uint32_t kRelaxedFlag = 1;
 constexpr uint32_t kDeepFlag = 2;
@@ -80,7 +83,7 @@ napi_value OnRange(napi_env env, napi_callback_info info) {
   uint32_t lane = call.Small(0);
   Range range = call.RangeAt(1);
   if (!call.face().Holds(lane, range)) return call.Result(kWrongArgument);
-  return call.Result((call.face().*Method)(lane, range, call.Deadline(4)));
+  return call.Result((call.face().*Method)(lane, range, call.Patience(4)));
 }
 
 napi_value OnFlush(napi_env env, napi_callback_info info) {
@@ -98,7 +101,7 @@ napi_value OnLane(napi_env env, napi_callback_info info) {
   if (call.face().closed()) return call.Result(kClosed);
   uint32_t lane = call.Small(0);
   if (!call.face().Holds(lane, {})) return call.Result(kWrongArgument);
-  return call.Result((call.face().*Method)(lane, call.Deadline(1)));
+  return call.Result((call.face().*Method)(lane, call.Patience(1)));
 }
 
 // Tickets are redeemed after close as well.
@@ -118,7 +121,7 @@ napi_value OnReadSync(napi_env env, napi_callback_info info) {
   auto [into, length] = *bytes;
   if (!call.face().Holds(lane, {offset, length})) return call.Result(kWrongArgument);
   if (length == 0) return call.Result(kDone);
-  return call.Result(call.face().ReadSync(lane, offset, into, length, call.Deadline(3)));
+  return call.Result(call.face().ReadSync(lane, offset, into, length, call.Patience(3)));
 }
 
 napi_value OnRead(napi_env env, napi_callback_info info) {
@@ -150,6 +153,8 @@ void Bind(Napi::Env env, Napi::Object object, const char* name, napi_callback ca
 
 }  // namespace
 
+LanesFace::~LanesFace() { open_tickets -= started_; }
+
 LanesFace::LanesFace(std::shared_ptr<LaneEngine> engine)
     : engine_(std::move(engine)), flushed_(engine_->lane_count()), flush_limit_(engine_->flush_limit()) {}
 
@@ -169,8 +174,15 @@ Napi::Object LanesFace::New(Napi::Env env, std::shared_ptr<LaneEngine> engine, N
   face->teardown_ = Teardown<LaneEngine>::Register(env, face->engine_);
 
   napi_threadsafe_function events = face->events_;
-  face->engine_->Start([events] { napi_call_threadsafe_function(events, nullptr, napi_tsfn_nonblocking); },
-                       [events] { napi_call_threadsafe_function(events, kDownEvent, napi_tsfn_nonblocking); });
+  try {
+    face->engine_->Start([events] { napi_call_threadsafe_function(events, nullptr, napi_tsfn_nonblocking); },
+                         [events] { napi_call_threadsafe_function(events, kDownEvent, napi_tsfn_nonblocking); });
+  } catch (const std::system_error&) {
+    std::exchange(face->teardown_, nullptr)->Unregister();
+    face->engine_->Close();
+    napi_release_threadsafe_function(events, napi_tsfn_release);
+    throw;
+  }
 
   Napi::Object object = Napi::Object::New(env);
   Bind(env, object, "persistSync", OnRange<&LanesFace::PersistSync>, face);
@@ -260,7 +272,7 @@ Napi::Promise LanesFace::Close(Napi::Env env) {
       });
 }
 
-Operation& LanesFace::NewOperation(OperationKind kind, uint32_t lane, uint64_t deadline_ns) {
+Operation& LanesFace::NewOperation(OperationKind kind, uint32_t lane, uint64_t patience_ns) {
   if (free_.empty()) {
     free_.push_back(static_cast<uint32_t>(operations_.size()));
     operations_.emplace_back();
@@ -273,13 +285,15 @@ Operation& LanesFace::NewOperation(OperationKind kind, uint32_t lane, uint64_t d
   operation.kind = kind;
   operation.lane = lane;
   operation.ticket = ticket;
-  operation.deadline_ns = deadline_ns;
+  operation.patience_ns = patience_ns;
   operation.ranges.clear();
   operation.range = 0;
   operation.range_done = 0;
   operation.unanswered = 0;
   operation.status = kDone;
   operation.told = false;
+  operation.carried = false;
+  operation.begun_ns = NowNs();
   operation.watch.store(Operation::kUnwatched, std::memory_order_relaxed);
   return operation;
 }
@@ -296,17 +310,21 @@ Operation* LanesFace::OperationOf(uint32_t ticket) {
   return ticket < operations_.size() && in_use_[ticket] ? &operations_[ticket] : nullptr;
 }
 
-int32_t LanesFace::PersistSync(uint32_t lane, const Range& range, uint64_t deadline_ns) {
-  Operation& operation = NewOperation(OperationKind::kPersist, lane, deadline_ns);
+int32_t LanesFace::PersistSync(uint32_t lane, const Range& range, uint64_t patience_ns) {
+  Operation& operation = NewOperation(OperationKind::kPersist, lane, patience_ns);
   operation.ranges.push_back(range);
   engine_->RunSync(operation);
   return Release(operation);
 }
 
-int32_t LanesFace::Start(uint32_t lane, const Range& range, uint64_t deadline_ns) {
-  Operation& operation = NewOperation(OperationKind::kPersist, lane, deadline_ns);
+int32_t LanesFace::Start(uint32_t lane, const Range& range, uint64_t patience_ns) {
+  Operation& operation = NewOperation(OperationKind::kPersist, lane, patience_ns);
   operation.ranges.push_back(range);
-  engine_->Begin(operation);
+  // With tickets of other lanes open, the caller will wait for those while nobody drives these.
+  bool carry = open_tickets > started_;
+  ++started_;
+  ++open_tickets;
+  engine_->Begin(operation, carry);
   return static_cast<int32_t>(operation.ticket);
 }
 
@@ -319,25 +337,32 @@ int32_t LanesFace::Watched(Operation& operation) {
   return ticket;
 }
 
-int32_t LanesFace::Persist(uint32_t lane, const Range& range, uint64_t deadline_ns) {
-  Operation& operation = NewOperation(OperationKind::kPersist, lane, deadline_ns);
+int32_t LanesFace::Persist(uint32_t lane, const Range& range, uint64_t patience_ns) {
+  Operation& operation = NewOperation(OperationKind::kPersist, lane, patience_ns);
   operation.ranges.push_back(range);
   return Watched(operation);
 }
 
 int32_t LanesFace::FinishSync(uint32_t ticket) {
   Operation* operation = OperationOf(ticket);
-  if (operation == nullptr || operation->told) return kWrongArgument;
+  if (operation == nullptr || operation->told || operation->kind == OperationKind::kRead) return kWrongArgument;
   engine_->FinishSync(*operation);
+  Redeemed();
   return Release(*operation);
+}
+
+void LanesFace::Redeemed() {
+  --started_;
+  --open_tickets;
 }
 
 // 1 if the end will be told, 0 if it is already there to be taken by finishSync.
 int32_t LanesFace::Watch(uint32_t ticket) {
   Operation* operation = OperationOf(ticket);
-  if (operation == nullptr || operation->told) return kWrongArgument;
+  if (operation == nullptr || operation->told || operation->kind == OperationKind::kRead) return kWrongArgument;
   if (!engine_->Watch(*operation)) return 0;
   operation->told = true;
+  Redeemed();
   Hold();
   return 1;
 }
@@ -364,37 +389,36 @@ void LanesFace::SendFlushed(uint32_t lane) {
   auto* operation = new Operation;
   operation->lane = lane;
   operation->internal = true;
-  operation->deadline_ns = UINT64_MAX;
   operation->ranges.swap(flushed_[lane].ranges);
   flushed_[lane].bytes = 0;
   engine_->Begin(*operation);
 }
 
-int32_t LanesFace::DrainSync(uint32_t lane, uint64_t deadline_ns) {
-  Operation& operation = NewOperation(OperationKind::kDrain, lane, deadline_ns);
+int32_t LanesFace::DrainSync(uint32_t lane, uint64_t patience_ns) {
+  Operation& operation = NewOperation(OperationKind::kDrain, lane, patience_ns);
   operation.ranges.swap(flushed_[lane].ranges);
   flushed_[lane].bytes = 0;
   engine_->RunSync(operation);
   return Release(operation);
 }
 
-int32_t LanesFace::Drain(uint32_t lane, uint64_t deadline_ns) {
-  Operation& operation = NewOperation(OperationKind::kDrain, lane, deadline_ns);
+int32_t LanesFace::Drain(uint32_t lane, uint64_t patience_ns) {
+  Operation& operation = NewOperation(OperationKind::kDrain, lane, patience_ns);
   operation.ranges.swap(flushed_[lane].ranges);
   flushed_[lane].bytes = 0;
   return Watched(operation);
 }
 
-int32_t LanesFace::ReadSync(uint32_t lane, uint64_t offset, uint8_t* into, uint64_t length, uint64_t deadline_ns) {
-  Operation& operation = NewOperation(OperationKind::kRead, lane, deadline_ns);
+int32_t LanesFace::ReadSync(uint32_t lane, uint64_t offset, uint8_t* into, uint64_t length, uint64_t patience_ns) {
+  Operation& operation = NewOperation(OperationKind::kRead, lane, patience_ns);
   operation.ranges.push_back({offset, length});
   operation.into = into;
   engine_->RunSync(operation);
   return Release(operation);
 }
 
-int32_t LanesFace::Read(uint32_t lane, uint64_t offset, uint64_t length, uint64_t deadline_ns) {
-  Operation& operation = NewOperation(OperationKind::kRead, lane, deadline_ns);
+int32_t LanesFace::Read(uint32_t lane, uint64_t offset, uint64_t length, uint64_t patience_ns) {
+  Operation& operation = NewOperation(OperationKind::kRead, lane, patience_ns);
   operation.ranges.push_back({offset, length});
   try {
     operation.bytes.resize(length);

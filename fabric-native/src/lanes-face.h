@@ -21,16 +21,16 @@ class LanesFace : public std::enable_shared_from_this<LanesFace> {
                           Napi::Int32Array results);
 
   // Hot paths; each answers with a ticket (0 or more) or a status.
-  int32_t PersistSync(uint32_t lane, const Range& range, uint64_t deadline_ns);
-  int32_t Start(uint32_t lane, const Range& range, uint64_t deadline_ns);
-  int32_t Persist(uint32_t lane, const Range& range, uint64_t deadline_ns);
+  int32_t PersistSync(uint32_t lane, const Range& range, uint64_t patience_ns);
+  int32_t Start(uint32_t lane, const Range& range, uint64_t patience_ns);
+  int32_t Persist(uint32_t lane, const Range& range, uint64_t patience_ns);
   int32_t FinishSync(uint32_t ticket);
   int32_t Watch(uint32_t ticket);
   int32_t Flush(uint32_t lane, const Range& range);
-  int32_t DrainSync(uint32_t lane, uint64_t deadline_ns);
-  int32_t Drain(uint32_t lane, uint64_t deadline_ns);
-  int32_t ReadSync(uint32_t lane, uint64_t offset, uint8_t* into, uint64_t length, uint64_t deadline_ns);
-  int32_t Read(uint32_t lane, uint64_t offset, uint64_t length, uint64_t deadline_ns);
+  int32_t DrainSync(uint32_t lane, uint64_t patience_ns);
+  int32_t Drain(uint32_t lane, uint64_t patience_ns);
+  int32_t ReadSync(uint32_t lane, uint64_t offset, uint8_t* into, uint64_t length, uint64_t patience_ns);
+  int32_t Read(uint32_t lane, uint64_t offset, uint64_t length, uint64_t patience_ns);
   int32_t TakeRead(uint32_t ticket, uint8_t* into, uint64_t length);
 
   bool Holds(uint32_t lane, const Range& range) const {
@@ -38,6 +38,7 @@ class LanesFace : public std::enable_shared_from_this<LanesFace> {
     return lane < flushed_.size() && range.offset <= size && range.length <= size - range.offset;
   }
   LaneEngine& engine() { return *engine_; }
+  ~LanesFace();
   bool closed() const { return closed_; }
   Napi::Promise Close(Napi::Env env);
 
@@ -54,11 +55,12 @@ class LanesFace : public std::enable_shared_from_this<LanesFace> {
   void Hold();
   void LetGo();
 
-  Operation& NewOperation(OperationKind kind, uint32_t lane, uint64_t deadline_ns);
+  Operation& NewOperation(OperationKind kind, uint32_t lane, uint64_t patience_ns);
   int32_t Watched(Operation& operation);
   int32_t Release(Operation& operation);
   Operation* OperationOf(uint32_t ticket);
   void SendFlushed(uint32_t lane);
+  void Redeemed();
 
   std::shared_ptr<LaneEngine> engine_;
   napi_env env_ = nullptr;
@@ -72,6 +74,8 @@ class LanesFace : public std::enable_shared_from_this<LanesFace> {
   std::vector<Flushed> flushed_;
   uint64_t flush_limit_;
   uint32_t held_ = 0;
+  // Tickets given out by Start and not redeemed yet.
+  uint32_t started_ = 0;
   bool closed_ = false;
 };
 

@@ -27,6 +27,8 @@ enum OperationStatus : int32_t {
   kLocalMemory = -3,
 };
 
+constexpr uint64_t kNoDeadline = UINT64_MAX;
+
 struct Operation {
   OperationKind kind = OperationKind::kPersist;
   uint32_t lane = 0;
@@ -34,7 +36,9 @@ struct Operation {
   // Nobody waits for it: flushes that had to be sent before their drain.
   bool internal = false;
   std::vector<Range> ranges{};
-  uint64_t deadline_ns = 0;
+  uint64_t begun_ns = 0;
+  // How long the target may take, see LaneOperation.deadlineMs.
+  uint64_t patience_ns = kNoDeadline;
   // Of a read: where the bytes go.
   uint8_t* into = nullptr;
   std::vector<uint8_t> bytes{};
@@ -47,6 +51,8 @@ struct Operation {
   int32_t status = kDone;
   // JavaScript thread only: its end will be told, so it cannot be redeemed otherwise.
   bool told = false;
+  // Looked after by the engine's thread although nobody waits for it yet.
+  bool carried = false;
 
   enum Watch : uint8_t { kUnwatched, kWatched, kFinished };
   std::atomic<uint8_t> watch{kUnwatched};
