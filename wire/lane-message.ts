@@ -39,8 +39,11 @@ export const laneAnswer = struct('lane answer', 24, {
 
 export const laneMessageKinds = { persist: 1, answer: 2 } as const
 
-/** A quiet message is not answered by itself: it is part of a range that goes on in the next one. */
-export const laneMessageFlags = { quiet: 1 } as const
+/**
+ * A quiet message is not answered by itself: it is part of a range that goes on in the next one. A patient one carries a batch
+ * whose answer nobody polls for.
+ */
+export const laneMessageFlags = { quiet: 1, patient: 2 } as const
 
 /** Without `inline` the bytes were placed before by an RMA write on the same lane. */
 export const laneEntryFlags = { inline: 1, deep: 2 } as const

@@ -10,11 +10,10 @@
 namespace rpmem {
 namespace {
 
-// How long a synchronous call, or the thread with work under way, polls before it sleeps in the kernel.
-constexpr uint64_t kSpinNs = 200'000;
-// The sockets provider has threads of its own, which spin for milliseconds: polling would keep them from their work, and
-// yielding would give them the processor for a whole time slice. Without spinning nobody yields, but sleeps at once.
-constexpr uint64_t kSocketsSpinNs = 0;
+// How long a synchronous call, or the thread with work under way, polls before it sleeps in the kernel. The sockets provider
+// has threads of its own, which spin for milliseconds: polling would keep them from their work, and yielding would give them
+// the processor for a whole time slice. There nobody polls or yields, but sleeps at once.
+constexpr uint64_t SpinOf(ProviderName provider) { return provider == ProviderName::kSockets ? 0 : 200'000; }
 // How long the thread polls for more work before it goes to sleep: the time a JavaScript thread needs for its next call.
 constexpr uint64_t kLingerNs = 50'000;
 constexpr auto kIdleCheck = std::chrono::milliseconds(200);
@@ -49,10 +48,12 @@ class LaneEngine::Wheel {
   LaneEngine& engine_;
 };
 
+LaneEngine::LaneEngine(ConnectTerms terms)
+    : terms_(std::move(terms)), caller_vigil_(SpinOf(terms_.provider)), thread_vigil_(SpinOf(terms_.provider)) {}
+
 LaneEngine::~LaneEngine() { Close(); }
 
 void LaneEngine::Start(std::function<void()> on_done, std::function<void()> on_down) {
-  spin_ns_ = terms_.provider == ProviderName::kSockets ? kSocketsSpinNs : kSpinNs;
   on_done_ = std::move(on_done);
   on_down_ = std::move(on_down);
   thread_ = std::thread([this] { Run(); });
@@ -183,7 +184,7 @@ void LaneEngine::Run() {
 
 void LaneEngine::RunIdle() {
   uint64_t start = NowNs();
-  while (spin_ns_ > 0 && NowNs() - start < kLingerNs) {
+  while (thread_vigil_.polls() && NowNs() - start < kLingerNs) {
     if (watched_.load() > 0 || closing_.load()) return;
     sched_yield();
   }
@@ -215,50 +216,36 @@ void LaneEngine::RunActive() {
     sched_yield();
     return;
   }
-  uint64_t active = NowNs();
-  uint32_t idle_rounds = 0;
+  thread_vigil_.Refresh(batching_);
   for (uint32_t round = 1; watched_.load() > 0 && wheel_seekers_.load() == 0 && !closing_.load(); ++round) {
     if (round % kLookUpRounds == 0) LookUp(NowNs());
     DrainInbox();
     Pump();
     if (Poll() > 0) {
-      idle_rounds = 0;
-      continue;
-    }
-    if (spin_ns_ == 0) {
+      thread_vigil_.Refresh(batching_);
+    } else if (thread_vigil_.Tires()) {
       Sleep(true);
-      continue;
+      thread_vigil_.Refresh(batching_);
     }
-    if (++idle_rounds == 1) active = NowNs();
-    if (idle_rounds % 2 == 0) sched_yield();
-    if (idle_rounds % 32 != 0) continue;
-    if (NowNs() - active >= spin_ns_) Sleep(true);
   }
   wheel_.unlock();
 }
 
 void LaneEngine::DriveUntil(Operation& operation) {
-  uint64_t idle_since = 0;
-  uint32_t idle_rounds = 0;
+  caller_vigil_.Refresh(false);
   for (uint32_t round = 1;; ++round) {
     if (round % kLookUpRounds == 0) LookUp(NowNs());
     if (closing_.load(std::memory_order_relaxed)) FailClosed();
     Pump();
     if (operation.finished()) return;
     if (Poll() > 0) {
-      idle_rounds = 0;
+      caller_vigil_.Refresh(false);
       continue;
     }
     if (operation.finished()) return;
-    if (spin_ns_ == 0) {
-      Sleep(false);
-      continue;
-    }
-    if (++idle_rounds % 4 == 0) sched_yield();
-    if (idle_rounds % 32 != 0) continue;
-    uint64_t now = NowNs();
-    if (idle_rounds == 32) idle_since = now;
-    if (now - idle_since >= spin_ns_ && !operation.finished()) Sleep(false);
+    if (!caller_vigil_.Tires()) continue;
+    Sleep(false);
+    caller_vigil_.Refresh(false);
   }
 }
 

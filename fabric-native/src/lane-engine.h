@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "lane.h"
+#include "vigil.h"
 
 namespace rpmem {
 
@@ -64,9 +65,11 @@ class LaneEngine {
   // For lanes, under the wheel.
   void Complete(Operation& operation);
   int MakeRoom();
+  // Whether the last message was part of a batch.
+  void NoteMessage(bool patient) { batching_ = patient; }
 
  private:
-  explicit LaneEngine(ConnectTerms terms) : terms_(std::move(terms)) {}
+  explicit LaneEngine(ConnectTerms terms);
   class Wheel;
 
   bool Open(FabricError& error);
@@ -111,7 +114,9 @@ class LaneEngine {
   std::timed_mutex wheel_;
   std::atomic<int> wheel_seekers_{0};
   std::atomic<bool> asleep_on_queue_{false};
-  uint64_t spin_ns_ = 0;
+  Vigil caller_vigil_;
+  Vigil thread_vigil_;
+  bool batching_ = false;
   // Not later than the deadline of any lane.
   uint64_t next_deadline_ns_ = kNoDeadline;
   uint64_t looked_ns_ = 0;

@@ -91,7 +91,9 @@ bool LaneServer::ParseRpmem(const uint8_t* message, size_t length) {
   if (Get<uint16_t>(message, layout::kLaneMessageKind) != layout::kLaneMessageKindPersist) return false;
   if (Get<uint64_t>(message, layout::kLaneMessageLength) != length) return false;
   if (Get<uint64_t>(message, layout::kLaneMessageSequence) != ++sequence_) return false;
-  quiet_ = (Get<uint16_t>(message, layout::kLaneMessageFlags) & layout::kLaneMessageFlagQuiet) != 0;
+  uint16_t flags = Get<uint16_t>(message, layout::kLaneMessageFlags);
+  quiet_ = (flags & layout::kLaneMessageFlagQuiet) != 0;
+  patient_ = (flags & layout::kLaneMessageFlagPatient) != 0;
   uint32_t count = Get<uint32_t>(message, layout::kLaneMessageEntries);
   size_t at = layout::kLaneMessageBytes;
   for (uint32_t n = 0; n < count; ++n) {

@@ -53,6 +53,8 @@ class LaneServer {
   };
   void OnCompletion(const Completion& completion, size_t length);
   // Any thread: ends the lane, and its peer learns of it.
+  // Nobody polls for the answer to the last message.
+  bool patient() const { return patient_; }
   void OnError();
   // Any thread: the peer has gone.
   void End();
@@ -93,6 +95,7 @@ class LaneServer {
   Completion send_completion_{};
   std::vector<Entry> entries_;
   bool quiet_ = false;
+  bool patient_ = false;
   // Of messages that were not answered yet: the first failure, and what msync is still to be called for.
   int status_ = 0;
   std::vector<std::pair<uint64_t, uint64_t>> unsynced_;

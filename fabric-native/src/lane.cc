@@ -25,6 +25,15 @@ constexpr uint32_t kEagerMessages = 2;
 // is always an answer to wait for.
 constexpr uint32_t kQuietRun = 3;
 
+// From so many operations on a message is a batch, if all of them will be told through promises.
+constexpr size_t kBatchOperations = 4;
+
+bool IsBatch(const std::vector<Operation*>& operations) {
+  return operations.size() >= kBatchOperations && std::all_of(operations.begin(), operations.end(), [](const Operation* o) {
+           return o->watch.load(std::memory_order_relaxed) == Operation::kWatched;
+         });
+}
+
 }  // namespace
 
 // A message that is being written.
@@ -251,7 +260,10 @@ int Lane::SendDraft(const Draft& draft) {
   if (terms_.mapping->failure() != 0) return -EFAULT;
   if (terms_.dialect == Dialect::kRpmem) {
     Put<uint16_t>(draft.buffer, layout::kLaneMessageKind, layout::kLaneMessageKindPersist);
-    Put<uint16_t>(draft.buffer, layout::kLaneMessageFlags, draft.item.quiet ? layout::kLaneMessageFlagQuiet : 0);
+    bool patient = IsBatch(draft.item.operations);
+    engine_.NoteMessage(patient);
+    size_t flags = (draft.item.quiet ? layout::kLaneMessageFlagQuiet : 0) | (patient ? layout::kLaneMessageFlagPatient : 0);
+    Put<uint16_t>(draft.buffer, layout::kLaneMessageFlags, static_cast<uint16_t>(flags));
     Put<uint32_t>(draft.buffer, layout::kLaneMessageEntries, draft.entries);
     Put<uint64_t>(draft.buffer, layout::kLaneMessageSequence, draft.item.sequence);
     Put<uint64_t>(draft.buffer, layout::kLaneMessageLength, draft.used + draft.tail_length);

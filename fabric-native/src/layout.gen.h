@@ -41,6 +41,7 @@ inline constexpr size_t kLaneMessageKindPersist = 1;
 inline constexpr size_t kLaneMessageKindAnswer = 2;
 
 inline constexpr size_t kLaneMessageFlagQuiet = 1;
+inline constexpr size_t kLaneMessageFlagPatient = 2;
 
 inline constexpr size_t kLaneEntryFlagInline = 1;
 inline constexpr size_t kLaneEntryFlagDeep = 2;

@@ -1,8 +1,6 @@
 #include "service-thread.h"
 
-#include <sched.h>
-
-#include "monotonic.h"
+#include "vigil.h"
 
 namespace rpmem {
 namespace {
@@ -22,23 +20,14 @@ void ServiceThread::Stop() {
 
 void ServiceThread::Run() {
   fi_cq_msg_entry entries[kBatch];
-  uint64_t idle_since = 0;
-  for (uint32_t idle_rounds = 0; !closing_.load(std::memory_order_relaxed) && !failed_.load(std::memory_order_relaxed);) {
+  Vigil vigil(spin_ns_);
+  while (!closing_.load(std::memory_order_relaxed) && !failed_.load(std::memory_order_relaxed)) {
     if (Handle(entries, fi_cq_read(queue_.get(), entries, kBatch))) {
-      idle_rounds = 0;
-      continue;
-    }
-    if (spin_ns_ == 0) {
+      vigil.Refresh(patient_);
+    } else if (vigil.Tires()) {
       Sleep();
-      continue;
+      vigil.Refresh(patient_);
     }
-    if (++idle_rounds % 2 == 0) sched_yield();
-    if (idle_rounds % 16 != 0) continue;
-    uint64_t now = NowNs();
-    if (idle_rounds == 16) idle_since = now;
-    if (now - idle_since < spin_ns_) continue;
-    Sleep();
-    idle_rounds = 0;
   }
 }
 
@@ -60,7 +49,9 @@ bool ServiceThread::Handle(const fi_cq_msg_entry* entries, ssize_t count) {
   if (count < 0 && count != -FI_EAGAIN && count != -FI_EINTR && count != -FI_ECANCELED) failed_.store(true);
   for (ssize_t n = 0; n < count; ++n) {
     const auto* completion = static_cast<const LaneServer::Completion*>(entries[n].op_context);
-    if (completion != nullptr) completion->lane->OnCompletion(*completion, entries[n].len);
+    if (completion == nullptr) continue;
+    completion->lane->OnCompletion(*completion, entries[n].len);
+    patient_ = completion->lane->patient();
   }
   return count > 0;
 }

@@ -32,6 +32,8 @@ class ServiceThread {
   const uint64_t spin_ns_;
   std::atomic<bool> closing_{false};
   std::atomic<bool> failed_{false};
+  // The last message was part of a batch.
+  bool patient_ = false;
   std::thread thread_;
 };
 
