@@ -28,10 +28,12 @@ async function created(host: TargetHost, name: string): Promise<string> {
 t.test('threads with pools of their own work side by side, each with its daemon', async t => {
   const { host, pool } = await mirroredPool(t, ['main'])
   const sets = [await created(host, 'first'), await created(host, 'second')]
-  const workers = await Promise.all(sets.map(set => openInWorker(t, host, set, 'close')))
+  const opened = sets.map(set => openInWorker(t, host, set, 'close'))
+  // A thread may be done before the other has opened its pool: each is listened to as soon as it is open.
+  const reports = opened.map(async worker => once(await worker, 'message'))
+  const exits = opened.map(async worker => once(await worker, 'exit'))
+  await Promise.all(opened)
   const load = new Load(pool)
-  const reports = workers.map(worker => once(worker, 'message'))
-  const exits = workers.map(worker => once(worker, 'exit'))
   for (let at = 0; at < 50; at++) await load.persist()
   for (const report of reports) t.strictSame(await report, [{ confirmed: 50, failures: 0 }])
   for (const exit of exits) t.strictSame(await exit, [0])
