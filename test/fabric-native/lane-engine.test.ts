@@ -65,6 +65,7 @@ t.test('what was started is carried on while the lanes of another target are wai
   while (second.service.counters().bytes < poolSize) await new Promise(setImmediate)
   first.lanes.finishSync(tickets[0] ?? 0)
   second.lanes.finishSync(tickets[1] ?? 0)
+  t.equal(second.service.counters().bytes, poolSize)
   await Promise.all([first, second].map(({ lanes }) => lanes.persist(0, 64)))
 })
 
