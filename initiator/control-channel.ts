@@ -78,7 +78,8 @@ export class ControlChannel {
       this.#process.stdout.on('data', (chunk: Buffer) => this.#received(chunk, settle))
       signal?.addEventListener('abort', abort, { once: true })
       if (signal?.aborted) abort()
-      void this.#process.ended.then(end => this.#ended(end, settle))
+      // Last words and end may come in one packet: whoever waits for the words hears them before the end is judged.
+      void this.#process.ended.then(end => setImmediate(() => this.#ended(end, settle)))
     })
   }
 
