@@ -125,15 +125,18 @@ void Lane::Advance(Operation& operation, uint64_t length) {
 }
 
 void Lane::PopIfSent(Operation& operation) {
-  if (operation.sent()) queue_.pop_front();
+  if (operation.sent() && !OwesRead(operation)) queue_.pop_front();
+}
+
+// With APM a drain of PMDK's ends with a read, whatever was sent before it.
+bool Lane::OwesRead(const Operation& operation) const {
+  return terms_.dialect == Dialect::kPmdk && terms_.method == PersistMethod::kApm &&
+         operation.kind == OperationKind::kDrain && !operation.fenced;
 }
 
 // A drain with nothing left to send is done when everything before it is.
 int Lane::PumpNothing(Operation& operation) {
-  if (terms_.dialect == Dialect::kPmdk && terms_.method == PersistMethod::kApm &&
-      operation.kind == OperationKind::kDrain && operation.unanswered == 0) {
-    return PumpFenced(operation);
-  }
+  if (OwesRead(operation)) return PumpFenced(operation);
   queue_.pop_front();
   if (item_count_ == 0) {
     Finish(operation);
@@ -294,6 +297,7 @@ int Lane::PumpFenced(Operation& operation) {
   Item& item = NewItem(Item::kFence);
   item.operations.push_back(&operation);
   ++operation.unanswered;
+  operation.fenced = operation.sent();
   PopIfSent(operation);
   return PostRead(0, 8, bounce_.data(), (first_item_ + item_count_ - 1) % kMaxItems);
 }
@@ -433,7 +437,7 @@ void Lane::Retire() {
     --item_count_;
     for (Operation* operation : item.operations) {
       operation->Settle(item.status);
-      if (--operation->unanswered == 0 && operation->sent()) Finish(*operation);
+      if (--operation->unanswered == 0 && operation->sent() && !OwesRead(*operation)) Finish(*operation);
     }
   }
 }

@@ -111,6 +111,7 @@ class Lane {
   int PumpNothing(Operation& operation);
   void Advance(Operation& operation, uint64_t length);
   void PopIfSent(Operation& operation);
+  bool OwesRead(const Operation& operation) const;
   int FillDraft(Draft& draft);
   int AddRange(Draft& draft, Operation& operation);
   int AddInline(Draft& draft, Operation& operation, const Range& rest);

@@ -290,6 +290,7 @@ Operation& LanesFace::NewOperation(OperationKind kind, uint32_t lane, uint64_t p
   operation.range = 0;
   operation.range_done = 0;
   operation.unanswered = 0;
+  operation.fenced = false;
   operation.status = kDone;
   operation.told = false;
   operation.carried = false;

@@ -47,6 +47,8 @@ struct Operation {
   size_t range = 0;
   uint64_t range_done = 0;
   uint32_t unanswered = 0;
+  // Its last writes were pushed home by a read.
+  bool fenced = false;
 
   int32_t status = kDone;
   // JavaScript thread only: its end will be told, so it cannot be redeemed otherwise.
