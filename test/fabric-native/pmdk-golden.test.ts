@@ -50,7 +50,7 @@ function wordsIn(line: string, raddr: bigint): string {
   return `${send[1]} SEND ${send[2]} ${payload.subarray(0, 40).toString('hex')}`
 }
 
-async function golden(method: PersistMethod, file: string, deep: (words: string[]) => string[]): Promise<void> {
+function golden(method: PersistMethod, file: string, deep: (words: string[]) => string[]): void {
   t.test(`${method}: our ends exchange what PMDK's did, bit for bit`, async t => {
     const bed = nativeBed('tcp', 'pmdk', method)
     const [remote, local] = [bed.memory(size), bed.memory(size)]
