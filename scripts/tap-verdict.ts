@@ -3,14 +3,15 @@ import { parseArgs } from 'node:util'
 import { type Outcome, outcomeOf } from './tap-outcome.js'
 
 /**
- * tap-verdict FILE [--exit CODE] [--failed-steps N] [--declared-skips FILE]: lists what failed or was skipped in a TAP report
- * and ends with the one line of verdict. CODE is tap's own exit code, N the number of failed steps that tap knows nothing of.
- * With --declared-skips, a skip that the file does not name counts as failed.
+ * tap-verdict FILE [--exit CODE] [--passed-steps N] [--failed-steps N] [--declared-skips FILE]: lists what failed or was skipped
+ * in a TAP report and ends with the one line of verdict. CODE is tap's own exit code, N counts steps that tap knows nothing
+ * of. With --declared-skips, a skip that the file does not name counts as failed.
  */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     exit: { type: 'string', default: '0' },
+    'passed-steps': { type: 'string', default: '0' },
     'failed-steps': { type: 'string', default: '0' },
     'declared-skips': { type: 'string' },
   },
@@ -19,12 +20,13 @@ const outcome = readOutcome(positionals[0] ?? '')
 const undeclared = undeclaredSkips(outcome.skips, values['declared-skips'])
 const unexplained = values.exit !== '0' && outcome.failed === 0 ? [`tap ended with exit code ${values.exit}`] : []
 const failures = [...outcome.failures, ...unexplained, ...undeclared.map(line => `undeclared skip: ${line}`)]
+const passed = outcome.passed + Number(values['passed-steps'])
 const failed = failures.length + Number(values['failed-steps'])
 const skipped = outcome.skipped - undeclared.length
 
 for (const line of outcome.skips) console.log(`skipped: ${line}`)
 for (const line of failures) console.log(`failed: ${line}`)
-console.log(`${outcome.passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)
+console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)
 process.exitCode = failed === 0 ? 0 : 1
 
 function readOutcome(path: string): Outcome {
