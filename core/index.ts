@@ -39,6 +39,6 @@ export {
   u64le,
   type ValueOf,
 } from './layout.js'
-export { filteredLog, type Log, type LogLevel, logLevels, silentLog } from './log.js'
+export { filteredLog, type Log, type LogLevel, logLevels, silentLog, singleLine } from './log.js'
 export { type Random, seededRandom, systemRandom } from './random.js'
 export { alignDown, alignUp, formatBytes, formatMicroseconds, GiB, KiB, MiB, pageSize } from './units.js'

@@ -9,6 +9,10 @@ export interface Log {
 
 export const silentLog: Log = { write: () => {} }
 
+/** A name that the other end sent must not be able to forge a line of a log or to move the cursor of its reader. */
+export const singleLine = (message: string): string =>
+  message.replace(/[\p{Cc}\u2028\u2029]/gu, found => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`)
+
 /** Passes on what is at least as severe as `level`. */
 export function filteredLog(level: LogLevel, sink: Log): Log {
   const limit = logLevels.indexOf(level)

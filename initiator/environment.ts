@@ -38,12 +38,17 @@ export function readEnvironment(variables: Variables): Environment {
   }
 }
 
-let own: Environment | undefined
+let first: Environment | undefined
 
-/** The environment of this process, read once. */
+/**
+ * The environment of this process. As in librpmem commands, limits and log are those of the first call, while the client and
+ * the providers may change from call to call.
+ */
 export const processEnvironment = (): Environment => {
-  own ??= readEnvironment(process.env)
-  return own
+  const now = readEnvironment(process.env)
+  first ??= now
+  const { sshProgram, sockets, verbs } = now
+  return { ...first, sshProgram, sockets, verbs }
 }
 
 const text = (value: string | undefined): string | undefined => (value === '' ? undefined : value)
@@ -59,9 +64,12 @@ function positive(value: string | undefined): number | undefined {
   return number > 0 ? number : undefined
 }
 
-/** PMDK counts levels from 1 (errors) to 4; names are accepted too. */
+/** What librpmem(7) promises of its numbers: 1 errors, 2 basic operations too, 3 and 4 everything. */
+const numberedLevels = [undefined, 'err', 'info', 'debug', 'debug'] as const
+
+/** Names are accepted too. */
 function level(value: string | undefined): LogLevel | undefined {
   const byName = logLevels.find(name => name === value)
-  if (byName !== undefined || value === undefined || !/^\d$/.test(value)) return byName
-  return Number(value) > 0 ? logLevels[Math.min(Number(value), logLevels.length) - 1] : undefined
+  if (byName !== undefined || value === undefined || !/^\d{1,9}$/.test(value)) return byName
+  return numberedLevels[Math.min(Number(value), numberedLevels.length - 1)]
 }

@@ -92,7 +92,7 @@ async function begin(
 
 const rulesOf = ({ transport }: RemotePoolOptions, { environment }: Target): TransportRules => ({
   require: transport?.require,
-  verbs: environment.verbs,
+  verbs: transport?.verbs ?? environment.verbs,
   sockets: transport?.sockets ?? environment.sockets,
 })
 

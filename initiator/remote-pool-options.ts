@@ -1,6 +1,7 @@
 import {
   type Clock,
   type Log,
+  type LogLevel,
   malformedAttribute,
   type PoolAttributes,
   pageSize,
@@ -11,8 +12,8 @@ import { type Fabric, type Memory, nativeFabric, type ProviderName } from '../fa
 import { poolSetNameRule } from '../wire/index.js'
 import { parseAddress, type TargetAddress } from './address.js'
 import { type Environment, processEnvironment } from './environment.js'
-import { environmentLog } from './environment-log.js'
 import { ExternalClient } from './external-client.js'
+import { initiatorLog } from './initiator-log.js'
 import { CommandRotation, type RemoveOptions } from './remote-command.js'
 import type { RemoteShell } from './remote-shell.js'
 import { SshClient } from './ssh-client.js'
@@ -23,7 +24,11 @@ export interface TargetOptions {
   /** Remote command instead of RPMEM_CMD. */
   readonly command?: string
   readonly signal?: AbortSignal | undefined
-  /** Instead of what RPMEM_LOG_LEVEL and RPMEM_LOG_FILE ask for. */
+  /** Instead of RPMEM_LOG_LEVEL. */
+  readonly logLevel?: LogLevel
+  /** Instead of RPMEM_LOG_FILE: appended to; a name that ends with `-` gets the process id. */
+  readonly logFile?: string
+  /** Gets every message, whatever the level; nothing is written elsewhere. */
   readonly log?: Log
   readonly clock?: Clock
   readonly environment?: Environment
@@ -49,13 +54,17 @@ export interface SshOptions {
 export interface RemotePoolOptions extends TargetOptions {
   /** Lanes asked for, at least 1; the target may grant fewer. Default 8. */
   readonly lanes?: number
+  /** Upper bound of the lanes asked for, at least 1, instead of RPMEM_MAX_NLANES. */
+  readonly maxLanes?: number
   /** Bytes mirrored, from pool offset 0; a multiple of the page size. Default: all of the memory. */
   readonly size?: number
   readonly transport?: {
     /** Fail instead of taking another provider. */
     readonly require?: ProviderName
-    /** Allow the sockets provider, as RPMEM_ENABLE_SOCKETS=1. */
+    /** Whether the sockets provider may be chosen, instead of RPMEM_ENABLE_SOCKETS. */
     readonly sockets?: boolean
+    /** Whether the verbs provider may be chosen, instead of RPMEM_ENABLE_VERBS. */
+    readonly verbs?: boolean
   }
   /** Until a call on the data path settles, in milliseconds; default 3000. */
   readonly deadlineMs?: number
@@ -89,12 +98,12 @@ export interface Target {
   readonly log: Log
 }
 
-const rotations = new WeakMap<Environment, CommandRotation>()
+const rotations = new WeakMap<readonly string[], CommandRotation>()
 
 export function targetOf(node: string, options: TargetOptions): Target {
   const address = parseAddress(node)
   const environment = options.environment ?? processEnvironment()
-  const log = options.log ?? environmentLog(environment)
+  const log = logOf(options)
   return {
     address,
     environment,
@@ -105,10 +114,15 @@ export function targetOf(node: string, options: TargetOptions): Target {
   }
 }
 
+/** Where a call with these options tells what it does. */
+export function logOf({ log, environment = processEnvironment(), logLevel, logFile }: TargetOptions): Log {
+  return log ?? initiatorLog({ logLevel: logLevel ?? environment.logLevel, logFile: logFile ?? environment.logFile })
+}
+
 /** One turn of the commands for the whole program, as in librpmem. */
-function rotationOf(environment: Environment): CommandRotation {
-  const rotation = rotations.get(environment) ?? new CommandRotation(environment.commands)
-  rotations.set(environment, rotation)
+function rotationOf({ commands }: Environment): CommandRotation {
+  const rotation = rotations.get(commands) ?? new CommandRotation(commands)
+  rotations.set(commands, rotation)
   return rotation
 }
 
@@ -123,9 +137,12 @@ function shellOf(address: TargetAddress, ssh: SshOptions, environment: Environme
 export function checkArguments(set: string, memory: Memory, options: RemotePoolOptions): number {
   const rule = poolSetNameRule(set)
   if (rule !== undefined) throw argument('set', rule, set.slice(0, 256))
-  const { lanes, size = memory.size } = options
-  if (lanes !== undefined && !(Number.isInteger(lanes) && lanes >= 1 && lanes < 2 ** 32)) {
-    throw argument('lanes', 'lanes must be a whole number of at least 1', lanes)
+  const { size = memory.size } = options
+  for (const name of ['lanes', 'maxLanes', 'workQueueSize'] as const) {
+    const count = options[name]
+    if (count !== undefined && !(Number.isInteger(count) && count >= 1 && count < 2 ** 32)) {
+      throw argument(name, `${name} must be a whole number of at least 1`, count)
+    }
   }
   if (!Number.isSafeInteger(size) || size <= 0 || size % pageSize !== 0) {
     throw argument('size', `the size must be a multiple of ${pageSize} above zero`, size)
@@ -145,8 +162,8 @@ export function checkAttributes(attributes: PoolAttributes | undefined): void {
 
 export const fabricOf = (options: RemotePoolOptions): Fabric => options.fabric ?? nativeFabric
 
-export const lanesWanted = (options: RemotePoolOptions, { maxLanes }: Environment): number =>
-  Math.min(options.lanes ?? defaultLanes, maxLanes ?? Number.POSITIVE_INFINITY)
+export const lanesWanted = ({ lanes, maxLanes }: RemotePoolOptions, environment: Environment): number =>
+  Math.min(lanes ?? defaultLanes, maxLanes ?? environment.maxLanes ?? Number.POSITIVE_INFINITY)
 
 function argument(name: string, rule: string, value: string | number): RpmemError {
   return new RpmemError('ERR_ARGUMENT', rule, { facts: { argument: name, value } })

@@ -1,13 +1,15 @@
 import { EventEmitter } from 'node:events'
-import { attributesAreZero, type Clock, hasCode, type PoolAttributes, RpmemError } from '../core/index.js'
+import { attributesAreZero, type Clock, hasCode, type Log, type PoolAttributes, RpmemError } from '../core/index.js'
 import type { DurabilityMethod, LaneOperation, Lanes, Memory } from '../fabric-native/index.js'
 import type { Persisting, Transport } from '../pool/index.js'
 import { unlessAborted } from './abortable-wait.js'
+import { logFailure, logged } from './initiator-log.js'
 import { RemoteBounds } from './remote-bounds.js'
 import { createOnTarget, type Opened, openOnTarget } from './remote-opening.js'
 import type { RemoteOperation, RemotePoolEvents, RemoteWait } from './remote-operation.js'
 import {
   checkAttributes,
+  logOf,
   type RemotePoolCreateOptions,
   type RemotePoolOptions,
   type RemotePoolRemoveOptions,
@@ -45,6 +47,7 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
   readonly #defaults: LaneOperation
   readonly #deadlineMs: number
   readonly #clock: Clock
+  readonly #log: Log
   readonly #watchdog: Watchdog
   #attributes: PoolAttributes | undefined
   #lost: RpmemError | undefined
@@ -69,6 +72,7 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
     this.#deadlineMs = options.deadlineMs ?? 3000
     this.#defaults = { deadlineMs: this.#deadlineMs }
     this.#clock = target.clock
+    this.#log = target.log
     this.#watchdog = new Watchdog({
       clock: target.clock,
       ping: () => this.#ping(),
@@ -91,17 +95,19 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
     memory: Memory,
     options: RemotePoolCreateOptions,
   ): Promise<RemotePool> {
-    return new RemotePool(await createOnTarget(node, set, memory, options, options.attributes), options)
+    const opening = createOnTarget(node, set, memory, options, options.attributes)
+    return new RemotePool(await logged(logOf(options), `create ${node} ${set}`, opening), options)
   }
 
   /** rpmem_open(3). */
   static async open(node: string, set: string, memory: Memory, options: RemotePoolOptions = {}): Promise<RemotePool> {
-    return new RemotePool(await openOnTarget(node, set, memory, options), options)
+    const opening = openOnTarget(node, set, memory, options)
+    return new RemotePool(await logged(logOf(options), `open ${node} ${set}`, opening), options)
   }
 
   /** rpmem_remove(3). */
   static async remove(node: string, set: string, options: RemotePoolRemoveOptions = {}): Promise<void> {
-    await removeRemotePool(node, set, options)
+    await logged(logOf(options), `remove ${node} ${set}`, removeRemotePool(node, set, options))
   }
 
   /** As the headers on the target have them; undefined for a pool without headers. */
@@ -210,6 +216,7 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
     const given = attributes !== undefined && !attributesAreZero(attributes)
     if (given !== this.#hasHeaders) throw contradiction(given)
     await this.#wait(() => this.#session.setAttributes(attributes))
+    this.#log.write('info', `set the attributes of ${this.name}: done`)
     this.#attributes = attributes
   }
 
@@ -221,7 +228,7 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
   close({ remove = false }: { readonly remove?: boolean } = {}): Promise<void> {
     // A blocking call may have met the end of the lanes before the event loop could tell of it.
     if (!this.#closing && this.#lanes.down) this.#lose(this.#lanes.down)
-    this.#closing ??= this.#close(remove)
+    this.#closing ??= logged(this.#log, `close ${this.name}`, this.#close(remove))
     return this.#closing
   }
 
@@ -293,7 +300,10 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
    * call may learn of the loss before any event could tell it.
    */
   readonly #translate = (error: unknown): unknown => {
-    if (!hasCode(error, 'ERR_CLOSED', 'ERR_TARGET_LOST', 'ERR_CONTROL_LOST')) return error
+    if (!hasCode(error, 'ERR_CLOSED', 'ERR_TARGET_LOST', 'ERR_CONTROL_LOST')) {
+      logFailure(this.#log, this.name, error)
+      return error
+    }
     if (error.code === 'ERR_TARGET_LOST') this.#lose(error)
     return this.#lost ?? error
   }
@@ -309,6 +319,7 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
     this.#watchdog.stop()
     const lost = lossOf(this.name, cause)
     this.#lost = lost
+    logFailure(this.#log, this.name, lost)
     this.#session.abandon(lost)
     const ended = this.#lanes.close().catch(() => {})
     // Whoever closes the pool learns it from close, if it matters.

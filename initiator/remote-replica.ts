@@ -9,6 +9,7 @@ import type {
   RemoteRequest,
   Transport,
 } from '../pool/index.js'
+import { CommandRotation } from './remote-command.js'
 import { RemotePool } from './remote-pool.js'
 import type { RemotePoolOptions } from './remote-pool-options.js'
 
@@ -67,12 +68,19 @@ export class RemotePoolReplica implements RemoteReplica {
 
 const nothing: Persisting = { finishSync() {}, async finish() {} }
 
+export interface SshConnectorOptions extends Omit<RemotePoolOptions, 'command' | 'size' | 'signal'> {
+  /** Remote command instead of RPMEM_CMD; several are used in turn, one for each REPLICA line, in the order of the pool set. */
+  readonly command?: string | readonly string[]
+}
+
 /** Reaches REPLICA lines by SSH and mirrors over lanes, with the same options for each. */
 export class SshConnector implements RemoteConnector {
   readonly #options: RemotePoolOptions
+  readonly #commands: CommandRotation | undefined
 
-  constructor(options: RemotePoolOptions = {}) {
+  constructor({ command, ...options }: SshConnectorOptions = {}) {
     this.#options = options
+    this.#commands = command === undefined ? undefined : new CommandRotation([command].flat())
   }
 
   async create(request: CreateRemoteRequest): Promise<RemoteReplica> {
@@ -87,6 +95,7 @@ export class SshConnector implements RemoteConnector {
   }
 
   #with({ size, signal }: RemoteRequest): RemotePoolOptions {
-    return { ...this.#options, size, ...(signal && { signal }) }
+    const command = this.#commands?.take()
+    return { ...this.#options, size, ...(command !== undefined && { command }), ...(signal && { signal }) }
   }
 }

@@ -1,10 +1,9 @@
 import { Pool as BasePool, type CreatePoolOptions, type OpenPoolOptions } from '../pool/index.js'
-import type { RemotePoolOptions } from './remote-pool-options.js'
-import { SshConnector } from './remote-replica.js'
+import { SshConnector, type SshConnectorOptions } from './remote-replica.js'
 
 /** How the REPLICA lines of a pool set that name a node are reached; the same for all of them. */
 export interface ReplicationOptions {
-  readonly remote?: Omit<RemotePoolOptions, 'size' | 'signal'>
+  readonly remote?: SshConnectorOptions
 }
 
 export interface PoolCreateOptions extends CreatePoolOptions, ReplicationOptions {}

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { closeSync, existsSync, openSync, writeSync } from 'node:fs'
 import type { Writable } from 'node:stream'
-import { filteredLog, type Log, type LogLevel, logLevels } from '../core/index.js'
+import { filteredLog, type Log, type LogLevel, logLevels, singleLine } from '../core/index.js'
 import type { Settings } from './settings.js'
 
 export interface DaemonLog extends Log {
@@ -21,12 +21,8 @@ interface Sink {
 export function openDaemonLog(settings: Settings, stderr: Writable, system: SystemLog = systemLog): DaemonLog {
   const sink = settings.useSyslog ? systemSink(system, stderr) : fileSink(settings.logFile, stderr)
   const log = filteredLog(settings.logLevel, sink)
-  return { write: (level, message) => log.write(level, printable(message)), close: () => sink.close() }
+  return { write: (level, message) => log.write(level, singleLine(message)), close: () => sink.close() }
 }
-
-/** A name that an initiator sent must not be able to forge a line of the log or to move the cursor of its reader. */
-const printable = (message: string): string =>
-  message.replace(/[\p{Cc}\u2028\u2029]/gu, found => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`)
 
 const line = (level: LogLevel, message: string): string => `rpmemd[${process.pid}]: ${level}: ${message}\n`
 
@@ -58,7 +54,7 @@ function append(fd: number, text: string, stderr: Writable): void {
 
 function insteadOf(wanted: string, reason: string, stderr: Writable): Sink {
   const sink = streamSink(stderr)
-  sink.write('warn', printable(`the ${wanted} cannot be used (${reason}); logging to standard error`))
+  sink.write('warn', singleLine(`the ${wanted} cannot be used (${reason}); logging to standard error`))
   return sink
 }
 

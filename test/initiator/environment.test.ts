@@ -1,9 +1,5 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import t from 'tap'
-import { environmentLog } from '../../initiator/environment-log.js'
-import { readEnvironment } from '../../initiator/index.js'
-import { temporaryFolder } from '../fixture/temporary-folder.js'
+import { processEnvironment, readEnvironment } from '../../initiator/index.js'
 
 t.test('an empty environment gives the defaults of librpmem', async t => {
   t.match(readEnvironment({}), {
@@ -46,27 +42,26 @@ t.test('numbers that are none count as not set', async t => {
   t.match(readEnvironment({ RPMEM_MAX_NLANES: '7', RPMEM_WORK_QUEUE_SIZE: '60' }), { maxLanes: 7, workQueueSize: 60 })
 })
 
-t.test('log levels are names or PMDK’s numbers', async t => {
+t.test('log levels are names or the numbers of librpmem(7)', async t => {
   const levelOf = (value: string) => readEnvironment({ RPMEM_LOG_LEVEL: value }).logLevel
-  t.equal(levelOf('warn'), 'warn')
-  t.equal(levelOf('0'), undefined)
-  t.equal(levelOf('1'), 'err')
-  t.equal(levelOf('9'), 'debug')
-  t.equal(levelOf('loud'), undefined)
+  for (const name of ['err', 'warn', 'notice', 'info', 'debug']) t.equal(levelOf(name), name)
+  const numbers = { 0: undefined, 1: 'err', 2: 'info', 3: 'debug', 4: 'debug', 9: 'debug' }
+  for (const [number, name] of Object.entries(numbers)) t.equal(levelOf(number), name, number)
+  for (const wrong of ['loud', '', '-1', '1.5']) t.equal(levelOf(wrong), undefined, wrong)
 })
 
-t.test('the log of the environment goes to its file, down to its level', async t => {
-  const file = join(temporaryFolder(t), 'log')
-  const log = environmentLog(readEnvironment({ RPMEM_LOG_LEVEL: 'notice', RPMEM_LOG_FILE: file }))
-  log.write('notice', 'seen')
-  log.write('info', 'not seen')
-  t.match(readFileSync(file, 'utf8'), /^\S+ rpmem\[\d+\]: notice: seen\n$/)
-})
-
-t.test('a log file that cannot be written does not fail the program', async t => {
-  const log = environmentLog(readEnvironment({ RPMEM_LOG_LEVEL: 'err', RPMEM_LOG_FILE: '/nowhere/log' }))
-  const errors = t.capture(process.stderr, 'write')
-  log.write('err', 'one')
-  log.write('err', 'two')
-  t.equal(errors().length, 1)
+t.test('client and providers are looked up at each use, everything else once, as in librpmem', async t => {
+  const names = ['RPMEM_SSH', 'RPMEM_ENABLE_SOCKETS', 'RPMEM_ENABLE_VERBS', 'RPMEM_CMD', 'RPMEM_MAX_NLANES']
+  const before = names.map(name => [name, process.env[name]] as const)
+  t.teardown(() => {
+    for (const [name, value] of before) {
+      if (value === undefined) delete process.env[name]
+      else process.env[name] = value
+    }
+  })
+  for (const name of names) delete process.env[name]
+  const first = processEnvironment()
+  for (const name of names) process.env[name] = name.includes('VERBS') ? '0' : '1'
+  t.match(processEnvironment(), { sshProgram: '1', sockets: true, verbs: false, maxLanes: undefined })
+  t.equal(processEnvironment().commands, first.commands, 'the same turn of commands goes on')
 })
