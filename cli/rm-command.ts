@@ -1,15 +1,15 @@
 import { unlink } from 'node:fs/promises'
 import { describe, hasCode, RpmemError } from '../core/index.js'
 import { RemotePool } from '../initiator/index.js'
-import { removeReplicaParts } from '../pool/index.js'
-import { loadPoolSet, localReplicas, type PartSpec, remoteReplicas } from '../poolset/index.js'
+import { type PartPlace, removePart, removeReplicaParts } from '../pool/index.js'
+import { loadPoolSet, localReplicas, type PartSpec, type PoolSet, remoteReplicas } from '../poolset/index.js'
 import { errorText } from './error-text.js'
 import type { Io } from './io.js'
 import { paintFor } from './paint.js'
 import { sshOptions, type TargetFlags } from './target-options.js'
 
 export interface RmFlags extends TargetFlags {
-  /** A part that is not there is no failure, here and on the targets. */
+  /** Remove what is there of a pool that is not whole; a part that is not there is no failure, here and on the targets. */
   readonly force?: boolean
   /** Remove the pool set files too. */
   readonly poolSet?: boolean
@@ -41,23 +41,30 @@ async function plannedRemovals(file: string, flags: RmFlags, io: Io): Promise<Re
     what: `${name} on ${node}`,
     remove: () => RemotePool.remove(node, name, options),
   }))
-  const local = localReplicas(set)
-    .flatMap(({ parts }) => parts.flatMap(pathsOf))
-    .map(path => ({ what: path, remove: () => removePart(path) }))
-  return [...remote, ...local]
+  return [...remote, ...localRemovals(set, force)]
 }
 
-const removePart = (path: string): Promise<void> =>
-  removeReplicaParts({ paths: [path] }).catch(error => {
-    if (!hasCode(error, 'ERR_PART_MISSING')) throw error
-    throw new RpmemError('ERR_PART_MISSING', error.message, {
+/** A pool that is whole goes as a whole; by force each part by itself. */
+function localRemovals(set: PoolSet, force: boolean): Removal[] {
+  const replicas = localReplicas(set).map(({ parts }) => parts.flatMap(placesOf))
+  const paths = replicas.flat().map(({ path }) => path)
+  if (force) return paths.map(path => ({ what: path, remove: () => removePart(path) }))
+  return [{ what: paths.join(', '), remove: () => removeWhole(replicas, set) }]
+}
+
+const removeWhole = (replicas: readonly (readonly PartPlace[])[], { options }: PoolSet): Promise<void> =>
+  removeReplicaParts({ replicas, options }).catch(error => {
+    if (!hasCode(error, 'ERR_PART_MISSING', 'ERR_PART_SIZE', 'ERR_HEADER_INVALID')) throw error
+    throw new RpmemError(error.code, error.message, {
       facts: error.facts,
-      hint: 'With --force, what is not there is no failure.',
+      hint: 'The pool is not whole, so nothing of it was removed; --force removes what is there.',
     })
   })
 
-const pathsOf = ({ kind, path, files }: PartSpec): string[] =>
-  kind === 'directory' ? files.filter(({ exists }) => exists).map(file => file.path) : [path]
+const placesOf = ({ kind, path, size, files }: PartSpec): PartPlace[] =>
+  kind === 'directory'
+    ? files.filter(({ exists }) => exists).map(file => ({ path: file.path, size: Number(file.size) }))
+    : [{ path, size: Number(size) }]
 
 async function carryOut({ what, remove }: Removal, { json = false, force }: RmFlags, io: Io): Promise<boolean> {
   const error: unknown = await remove().then(

@@ -47,9 +47,9 @@ export function endedTooEarly(report: RemoteReport): RpmemError {
   return remoteError('ERR_RPMEMD_EXITED', `rpmemd ended ${how} before it was ready`, report)
 }
 
-const firstLine = (text: string): string =>
-  text
-    .split(/[\r\n]/)
-    .find(line => line.trim() !== '')
-    ?.trim()
-    .slice(0, 300) ?? ''
+/** What rpmemd says itself counts more than what a shell or its log say before it. */
+function firstLine(text: string): string {
+  const lines = text.split(/[\r\n]/).map(line => line.trim())
+  const line = lines.find(candidate => candidate.startsWith('rpmemd: ')) ?? lines.find(candidate => candidate !== '')
+  return line?.slice(0, 300) ?? ''
+}

@@ -25,7 +25,7 @@ export {
   type ReplicaPartsRequest,
 } from './replica-creation.js'
 export { ReplicaParts } from './replica-parts.js'
-export { type RemoveReplicaPartsRequest, removeReplicaParts } from './replica-removal.js'
+export { type RemoveReplicaPartsRequest, removePart, removeReplicaParts } from './replica-removal.js'
 export type { Storage } from './storage.js'
 export type { Transport, TransportReason } from './transport.js'
 export { formatUuid } from './uuid.js'

@@ -77,7 +77,10 @@ async function remove(line: CommandLine, poolSet: string, ports: DaemonPorts): P
   const log = openDaemonLog(found.settings, ports.stderr)
   const { force, poolSet: removePoolSet } = line
   const request = { poolSetDir: found.poolSetDir, poolSet, force, removePoolSet, storage: ports.storage, log }
-  return removePool(request).finally(() => log.close())
+  const { status, failure } = await removePool(request).finally(() => log.close())
+  // The initiator sees the standard error, but not the log.
+  if (failure !== undefined) ports.stderr.write(`rpmemd: ${failure}\n`)
+  return status
 }
 
 async function serve(line: CommandLine, ports: DaemonPorts): Promise<number> {

@@ -64,7 +64,7 @@ t.test('rm tells what it could not remove, and --force passes over what is not t
   const { set, flags } = await bed(t)
   t.match(await rpmem('rm', set, ...flags), {
     code: 1,
-    err: /not removed a\.set on node2@[\s\S]*\nnot removed .*part: ERR_PART_MISSING[\s\S]*hint: With --force/,
+    err: /not removed a\.set on node2@[\s\S]*\nnot removed .*part: ERR_PART_MISSING[\s\S]*hint: The pool is not whole/,
   })
   t.match(await rpmem('rm', set, '--force', ...flags), {
     code: 0,

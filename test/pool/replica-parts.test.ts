@@ -1,12 +1,17 @@
+import { execFileSync } from 'node:child_process'
 import {
+  closeSync,
   existsSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   statSync,
   symlinkSync,
   truncateSync,
+  unlinkSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -15,6 +20,7 @@ import {
   createReplicaParts,
   decodeHeader,
   openReplicaParts,
+  removePart,
   removeReplicaParts,
   type Storage,
 } from '../../pool/index.js'
@@ -41,6 +47,17 @@ const attributes: PoolAttributes = {
 function places(t: Test, ...sizes: number[]) {
   const directory = scratch(t)
   return sizes.map((size, index) => ({ path: join(directory, `part${index}`), size }))
+}
+
+function writeAt(path: string, bytes: Uint8Array, position: number): void {
+  const fd = openSync(path, 'r+')
+  writeSync(fd, bytes, 0, bytes.length, position)
+  closeSync(fd)
+}
+
+function fifo(path: string): void {
+  unlinkSync(path)
+  execFileSync('mkfifo', [path])
 }
 
 t.test('a replica of three parts opens again with what was made durable in it', async t => {
@@ -168,18 +185,59 @@ t.test('removal takes all files of an opened replica', async t => {
 t.test('a second opener is refused as long as the first lives', async t => {
   const parts = places(t, 2 * MiB)
   const paths = parts.map(part => part.path)
+  const pool = { replicas: [parts], options: plain }
   const first = await createReplicaParts({ parts, options: plain, attributes })
   await t.rejects(openReplicaParts({ parts, options: plain }), { code: 'ERR_POOL_BUSY', facts: { part: paths[0] } })
   await t.rejects(createReplicaParts({ parts, options: plain, attributes }), { code: 'ERR_POOL_BUSY' })
-  await t.rejects(removeReplicaParts({ paths }), { code: 'ERR_POOL_BUSY' })
-  await removeReplicaParts({ paths, force: true })
-  t.ok(existsSync(paths[0] ?? ''), 'force does not take a part away from its user')
+  await t.rejects(removeReplicaParts(pool), { code: 'ERR_POOL_BUSY' })
+  await t.rejects(removePart(paths[0] ?? ''), { code: 'ERR_POOL_BUSY' })
+  t.ok(existsSync(paths[0] ?? ''), 'no part is taken away from its user')
   await first.close()
   await first.close()
   await (await openReplicaParts({ parts, options: plain })).close()
-  await removeReplicaParts({ paths })
-  await t.rejects(removeReplicaParts({ paths }), { code: 'ERR_PART_MISSING' })
-  await removeReplicaParts({ paths, force: true })
+  await removeReplicaParts(pool)
+  await t.rejects(removeReplicaParts(pool), { code: 'ERR_PART_MISSING' })
+})
+
+t.test('a pool is removed as a whole or not at all', async t => {
+  const broken: [name: string, code: string, damage: (path: string) => void][] = [
+    ['a part is missing', 'ERR_PART_MISSING', path => unlinkSync(path)],
+    ['a part has another size', 'ERR_PART_SIZE', path => truncateSync(path, 3 * MiB)],
+    ['a header is empty', 'ERR_HEADER_INVALID', path => writeAt(path, Buffer.alloc(4096), 0)],
+    ['a header is damaged', 'ERR_HEADER_INVALID', path => writeAt(path, Buffer.from('x'), 100)],
+    ['a part is a fifo', 'ERR_POOLSET_UNSUITABLE', fifo],
+  ]
+  for (const [name, code, damage] of broken) {
+    const parts = places(t, 2 * MiB, 2 * MiB, 2 * MiB)
+    await (await createReplicaParts({ parts, options: plain, attributes })).close()
+    const [first = '', second = '', third = ''] = parts.map(part => part.path)
+    damage(second)
+    await t.rejects(removeReplicaParts({ replicas: [parts], options: plain }), { code, facts: { part: second } }, name)
+    t.ok(existsSync(first) && existsSync(third), name)
+    await removePart(first)
+    t.notOk(existsSync(first), 'a part by itself is removed whatever the others are')
+  }
+})
+
+t.test('parts of two pools are no pool', async t => {
+  const [one, two] = [places(t, 2 * MiB, 2 * MiB), places(t, 2 * MiB, 2 * MiB)]
+  for (const parts of [one, two]) await (await createReplicaParts({ parts, options: plain, attributes })).close()
+  const mixed = [...one.slice(0, 1), ...two.slice(1)]
+  await t.rejects(removeReplicaParts({ replicas: [mixed], options: plain }), { code: 'ERR_HEADER_INVALID' })
+  await removeReplicaParts({ replicas: [one, two], options: plain })
+  for (const { path } of [...one, ...two]) t.notOk(existsSync(path))
+})
+
+t.test('of a part that is a link only the link is removed', async t => {
+  const directory = scratch(t)
+  const parts = [{ path: join(directory, 'link'), size: 2 * MiB }]
+  const real = join(directory, 'real')
+  await (await createReplicaParts({ parts: [{ path: real, size: 2 * MiB }], options: plain, attributes })).close()
+  symlinkSync(real, parts[0]?.path ?? '')
+  const before = readFileSync(real)
+  await removeReplicaParts({ replicas: [parts], options: plain })
+  t.same(readdirSync(directory), ['real'])
+  t.ok(readFileSync(real).equals(before))
 })
 
 t.test('one file under two names is busy, under one name unsuitable', async t => {

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { MiB } from '../../core/index.js'
 import { session as captured } from '../fixture/vectors.js'
 import { DaemonProcess } from './daemon-process.js'
 import { create, Initiator, open } from './initiator.js'
@@ -131,15 +132,24 @@ t.test('an initiator that closes its ear but not its mouth is noticed', async t 
 })
 
 t.test('--remove takes the parts away and keeps the output empty', async t => {
-  const { parts, pools, start, left } = place(t)
-  writeFileSync(join(parts, 'single'), 'a part')
+  const { dir, parts, pools, start: run, left } = place(t)
+  const start = (...args: string[]) => run('--log-file', join(dir, 'log'), ...args)
+  writeFileSync(join(pools, 'plain.set'), `PMEMPOOLSET\nOPTION NOHDRS\n2M ${parts}/plain\n`)
+  writeFileSync(join(parts, 'plain'), Buffer.alloc(2 * MiB))
   writeFileSync(join(parts, 'other'), 'not named')
-  const daemon = start('--remove', 'single.set', '--pool-set')
+  const daemon = start('--remove', 'plain.set', '--pool-set')
   t.equal(await daemon.ended, 0)
   t.equal((await daemon.rest()).length, 0)
+  t.equal(await daemon.errors(), '')
   t.strictSame(left(), ['other'])
-  t.notOk(existsSync(join(pools, 'single.set')))
-  t.equal(await start('--remove', 'single.set').ended, 2)
+  t.notOk(existsSync(join(pools, 'plain.set')))
+  const again = start('--remove', 'plain.set')
+  t.equal(await again.ended, 2)
+  t.equal((await again.rest()).length, 0)
+  t.match(await again.errors(), /^rpmemd: remove 'plain\.set': ERR_POOLSET_MISSING: /)
+  const forced = start('--remove', 'plain.set', '--force')
+  t.equal(await forced.ended, 0)
+  t.equal(await forced.errors(), '')
   t.equal(await start('--remove', '../x').ended, 9)
   t.equal(await start('--remove', '../x', '--force').ended, 9)
 })

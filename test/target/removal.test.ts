@@ -1,77 +1,170 @@
-import { existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { type Log, silentLog } from '../../core/index.js'
+import { incompatSingleHeader, type Log, MiB, silentLog, zeroAttributes } from '../../core/index.js'
+import { createReplicaParts } from '../../pool/index.js'
+import { loadPoolSet, localReplicas } from '../../poolset/index.js'
 import { removePool } from '../../target/removal.js'
 import { FileStorage } from './file-storage.js'
 
-/** A poolset-dir with pool sets whose parts, and one file that no set names, lie beside it. */
-function place(t: Test) {
-  const dir = t.testdir({ pools: {}, parts: { a: 'A', b: 'B', c: 'C', unnamed: 'mine' } })
+const attributes = { ...zeroAttributes(), signature: Buffer.from('REMOVAL!'), major: 1 }
+
+/** A poolset-dir with pool sets and their pools; beside the parts lies a file that no set names. */
+async function place(t: Test) {
+  const dir = t.testdir({ pools: {}, parts: { unnamed: 'mine' } })
   const pools = join(dir, 'pools')
   const parts = join(dir, 'parts')
-  const set = (name: string, ...lines: string[]) =>
+  const write = (name: string, ...lines: string[]) =>
     writeFileSync(join(pools, name), `PMEMPOOLSET\n${lines.join('\n').replaceAll('PARTS', parts)}\n`)
-  set('ab.set', '8M PARTS/a', '8M PARTS/b')
-  set('gap.set', '8M PARTS/a', '8M PARTS/gone', '8M PARTS/b')
-  set('rep.set', '8M PARTS/a', 'REPLICA', '8M PARTS/b')
-  set('remote.set', '8M PARTS/a', 'REPLICA node other.set', 'REPLICA', '8M PARTS/b')
-  set('dir.set', 'OPTION SINGLEHDR', '8M PARTS')
-  writeFileSync(join(pools, 'bad.set'), 'PMEMPOOLSET\n8M relative\n')
-  writeFileSync(join(dir, 'outside.set'), `PMEMPOOLSET\n8M ${parts}/c\n`)
+  write('ab.set', '2M PARTS/a', '2M PARTS/b')
+  write('abc.set', '2M PARTS/a', '2M PARTS/b', '2M PARTS/c')
+  write('rep.set', '2M PARTS/a', '2M PARTS/b', 'REPLICA', '2M PARTS/c')
+  write('remote.set', '2M PARTS/a', '2M PARTS/b', 'REPLICA node other.set', 'REPLICA', '2M PARTS/c')
+  write('dir.set', 'OPTION SINGLEHDR', '8M PARTS')
+  write('c.set', '2M PARTS/c')
+  write('nohdrs.set', 'OPTION NOHDRS', '2M PARTS/n', '2M PARTS/o')
+  write('single.set', 'OPTION SINGLEHDR', '2M PARTS/s', '2M PARTS/t')
+  writeFileSync(join(pools, 'bad.set'), 'PMEMPOOLSET\n2M relative\n')
+  writeFileSync(join(dir, 'outside.set'), `PMEMPOOLSET\n2M ${parts}/c\n`)
   const storage = new FileStorage()
-  const remove = (poolSet: string, options: { force?: boolean; removePoolSet?: boolean; log?: Log } = {}) =>
-    removePool({ poolSetDir: pools, poolSet, force: false, removePoolSet: false, storage, log: silentLog, ...options })
-  return { dir, pools, parts, storage, remove, left: () => readdirSync(parts).sort() }
+  for (const name of ['ab.set', 'c.set', 'nohdrs.set', 'single.set']) {
+    const set = await loadPoolSet(join(pools, name))
+    const { options } = set
+    const [replica] = localReplicas(set)
+    const places = replica?.parts.map(({ path, size }) => ({ path, size: Number(size) })) ?? []
+    const incompat = options.singleHeader ? incompatSingleHeader : 0
+    const given = options.noHeaders ? undefined : { ...attributes, incompat }
+    await (await createReplicaParts({ parts: places, options, attributes: given, storage })).close()
+  }
+  const remove = async (poolSet: string, options: { force?: boolean; removePoolSet?: boolean; log?: Log } = {}) => {
+    const request = {
+      poolSetDir: pools,
+      poolSet,
+      force: false,
+      removePoolSet: false,
+      storage,
+      log: silentLog,
+      ...options,
+    }
+    return (await removePool(request)).status
+  }
+  return { dir, pools, parts, storage, remove, left: () => readdirSync(parts).join(' ') }
 }
 
+const all = 'a b c n o s t unnamed'
+
 t.test('the parts that the set names are removed, and nothing else', async t => {
-  const { pools, remove, left } = place(t)
+  const { pools, remove, left } = await place(t)
   t.equal(await remove('ab.set'), 0)
-  t.strictSame(left(), ['c', 'unnamed'])
+  t.equal(left(), 'c n o s t unnamed')
   t.ok(existsSync(join(pools, 'ab.set')))
+  t.equal(await remove('nohdrs.set'), 0)
+  t.equal(await remove('single.set'), 0)
+  t.equal(left(), 'c unnamed')
 })
 
 t.test('the pool set file goes with --pool-set', async t => {
-  const { pools, remove, left } = place(t)
+  const { pools, remove, left } = await place(t)
   t.equal(await remove('ab.set', { removePoolSet: true }), 0)
-  t.strictSame(left(), ['c', 'unnamed'])
+  t.equal(left(), 'c n o s t unnamed')
   t.notOk(existsSync(join(pools, 'ab.set')))
 })
 
-t.test('a missing part is ENOENT, but the others are removed, and the set file if asked for', async t => {
-  const { pools, remove, left } = place(t)
-  t.equal(await remove('gap.set', { removePoolSet: true }), 2)
-  t.strictSame(left(), ['c', 'unnamed'])
-  t.notOk(existsSync(join(pools, 'gap.set')))
+const damages: [name: string, status: number, damage: (part: string) => void, left: string][] = [
+  ['a missing part', 2, unlinkSync, 'c n o s t unnamed'],
+  ['a part of another size', 22, part => truncateSync(part, 3 * MiB), 'c n o s t unnamed'],
+  ['a part without a header', 22, part => writeFileSync(part, Buffer.alloc(2 * MiB)), 'c n o s t unnamed'],
+  ['a part that is a directory, which makes the set malformed,', 22, directory, all],
+]
+
+function directory(part: string): void {
+  unlinkSync(part)
+  mkdirSync(part)
+}
+
+for (const [name, status, damage, remaining] of damages) {
+  t.test(`${name} is refused with ${status} and everything stays; --force removes what is there`, async t => {
+    const { parts, pools, remove, left } = await place(t)
+    damage(join(parts, 'b'))
+    const before = left()
+    t.equal(await remove('ab.set', { removePoolSet: true }), status)
+    t.equal(left(), before)
+    t.ok(existsSync(join(pools, 'ab.set')), 'who loses the set cannot mend the pool')
+    t.equal(await remove('ab.set', { force: true }), 0)
+    t.equal(left(), remaining)
+  })
+}
+
+t.test('parts of two pools are no pool', async t => {
+  const { remove, left } = await place(t)
+  t.equal(await remove('abc.set'), 22)
+  t.equal(left(), all)
 })
 
-t.test('a locked part is EAGAIN and stays, also with --force', async t => {
-  const { parts, storage, remove, left } = place(t)
-  storage.busy.add(statSync(join(parts, 'a')).ino)
-  t.equal(await remove('ab.set'), 11)
-  t.strictSame(left(), ['a', 'c', 'unnamed'])
-  t.equal(await remove('ab.set', { force: true }), 0)
-  t.strictSame(left(), ['a', 'c', 'unnamed'])
+t.test('a locked part is EAGAIN and everything stays; --force takes all but that part', async t => {
+  const { parts, pools, storage, remove, left } = await place(t)
+  storage.busy.add(statSync(join(parts, 'b')).ino)
+  t.equal(await remove('ab.set', { removePoolSet: true }), 11)
+  t.equal(left(), all)
+  t.equal(await remove('ab.set', { force: true, removePoolSet: true }), 0)
+  t.equal(left(), 'b c n o s t unnamed')
+  t.notOk(existsSync(join(pools, 'ab.set')))
 })
 
 t.test('local replicas are removed too', async t => {
-  const { remove, left } = place(t)
+  const { remove, left } = await place(t)
   t.equal(await remove('rep.set'), 0)
-  t.strictSame(left(), ['c', 'unnamed'])
+  t.equal(left(), 'n o s t unnamed')
 })
 
 t.test('sets with remote replicas or directories are refused before anything is touched', async t => {
   for (const name of ['remote.set', 'dir.set']) {
-    const { remove, left } = place(t)
+    const { remove, left } = await place(t)
     t.equal(await remove(name), 22, name)
     t.equal(await remove(name, { force: true }), 0, `${name} by force`)
-    t.strictSame(left(), ['a', 'b', 'c', 'unnamed'], name)
+    t.equal(left(), all, name)
   }
 })
 
+t.test('a part that is a link loses the link, and what it leads to stays', async t => {
+  for (const force of [false, true]) {
+    const { dir, parts, pools, remove, left } = await place(t)
+    symlinkSync(join(parts, 'c'), join(dir, 'link'))
+    writeFileSync(join(pools, 'link.set'), `PMEMPOOLSET\n2M ${dir}/link\n`)
+    t.equal(await remove('link.set', { force }), 0)
+    t.equal(left(), all)
+    t.notOk(existsSync(join(dir, 'link')))
+  }
+})
+
+t.test('a file that is no part of a pool stays although a set names it, unless forced', async t => {
+  const { dir, pools, parts, remove } = await place(t)
+  writeFileSync(join(pools, 'wrong.set'), `PMEMPOOLSET\n2M ${parts}/c/../unnamed\n2M ${dir}/parts/unnamed\n`)
+  t.not(await remove('wrong.set'), 0)
+  writeFileSync(join(pools, 'file.set'), `PMEMPOOLSET\n2M ${parts}/unnamed\n`)
+  t.equal(await remove('file.set'), 22)
+  t.ok(existsSync(join(parts, 'unnamed')))
+})
+
+t.test('a set in a folder that leads out of the poolset-dir is refused, also with --force', async t => {
+  const { dir, pools, remove, left } = await place(t)
+  symlinkSync(dir, join(pools, 'way-out'))
+  for (const force of [false, true]) t.equal(await remove('way-out/outside.set', { force, removePoolSet: true }), 9)
+  t.equal(left(), all)
+  t.ok(existsSync(join(dir, 'outside.set')))
+})
+
 t.test('each failure has the exit status of its errno', async t => {
-  const { dir, pools, remove, left } = place(t)
+  const { dir, pools, remove, left } = await place(t)
   symlinkSync(join(dir, 'outside.set'), join(pools, 'link.set'))
   mkdirSync(join(pools, 'sub'))
   const rows: [string, number, number][] = [
@@ -87,27 +180,27 @@ t.test('each failure has the exit status of its errno', async t => {
     t.equal(await remove(name, { removePoolSet: true }), code, `'${name}'`)
     t.equal(await remove(name, { force: true }), forced, `'${name}' by force`)
   }
-  t.strictSame(left(), ['a', 'b', 'c', 'unnamed'])
+  t.equal(left(), all)
   t.ok(existsSync(join(pools, 'bad.set')), 'what cannot be read is not unlinked')
 })
 
 t.test('force and --pool-set also unlink a set that cannot be read', async t => {
-  const { pools, remove } = place(t)
+  const { pools, remove } = await place(t)
   t.equal(await remove('bad.set', { force: true, removePoolSet: true }), 0)
   t.notOk(existsSync(join(pools, 'bad.set')))
 })
 
 t.test('a set reached through a link loses the link, the parts and no more', async t => {
-  const { pools, remove, left } = place(t)
+  const { pools, remove, left } = await place(t)
   symlinkSync('ab.set', join(pools, 'alias.set'))
   t.equal(await remove('alias.set', { removePoolSet: true }), 0)
-  t.strictSame(left(), ['c', 'unnamed'])
+  t.equal(left(), 'c n o s t unnamed')
   t.ok(existsSync(join(pools, 'ab.set')))
   t.notOk(existsSync(join(pools, 'alias.set')))
 })
 
 t.test('the reason of a failure is logged', async t => {
-  const { remove } = place(t)
+  const { remove } = await place(t)
   const lines: string[] = []
   await remove('none.set', { log: { write: (_, message) => void lines.push(message) } })
   t.match(lines, [/none\.set/])
