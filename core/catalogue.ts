@@ -243,6 +243,29 @@ export const catalogue = {
     errno: errno.EIO,
   },
 
+  // Generations
+  ERR_RECORD: {
+    meaning: 'The record that says what a copy of a pool has been through cannot be read.',
+    remedy:
+      'It lies beside the pool set, with the ending .record. Restore it, or remove it: the copy then counts as unknown and is compared as a whole.',
+    errno: errno.EIO,
+  },
+  ERR_REPLICA_AHEAD: {
+    meaning: 'The replica has been written to since this copy was last in step with it; this copy is the old one.',
+    remedy: 'Bring this copy up to date from the replica, or decide for this one explicitly.',
+    errno: errno.EPERM,
+  },
+  ERR_REPLICA_DIVERGED: {
+    meaning: 'Both this copy and the replica were written to, each without the other.',
+    remedy: 'Decide which of the two is to be kept; nothing is overwritten until then.',
+    errno: errno.EPERM,
+  },
+  ERR_REPLICA_STRANGER: {
+    meaning: 'The replica holds another pool.',
+    remedy: 'Check node and pool set of the REPLICA line.',
+    errno: errno.EPERM,
+  },
+
   // SSH
   ERR_ADDRESS: {
     meaning: 'The target address is not of the form [user@]host[:port].',

@@ -23,6 +23,16 @@ export {
   systemCode,
 } from './error.js'
 export {
+  descend,
+  type Generation,
+  type GenerationReason,
+  generationReasons,
+  type Lineage,
+  maxAncestors,
+  type Relation,
+  relate,
+} from './generation.js'
+export {
   bytes,
   count64be,
   i32le,
@@ -41,4 +51,10 @@ export {
 } from './layout.js'
 export { filteredLog, type Log, type LogLevel, logLevels, silentLog, singleLine } from './log.js'
 export { type Random, seededRandom, systemRandom } from './random.js'
+export {
+  decodeReplicaRecord,
+  encodeReplicaRecord,
+  type ReplicaRecord,
+  replicaRecordSize,
+} from './replica-record.js'
 export { alignDown, alignUp, formatBytes, formatMicroseconds, GiB, KiB, MiB, pageSize } from './units.js'

@@ -1,0 +1,246 @@
+import { crc32 } from 'node:zlib'
+import { alignUp, bytes, count64be, pageSize, reserved, struct, u32be, type ValueOf } from '../core/index.js'
+import type { Memory } from '../fabric-native/index.js'
+
+/** The first page of a dirty map. `stamp` grows with each reset; chunks of an older stamp count as clean. */
+const headerLayout = struct('dirty map header', 64, {
+  magic: bytes(8),
+  version: u32be,
+  stamp: u32be,
+  poolSize: count64be,
+  /** The generation that the replica had when it was last in step. */
+  base: bytes(16),
+  unused: reserved(20),
+  checksum: u32be,
+})
+/** One bit a page, in pieces that a disk writes whole; the checksum covers what follows it. */
+const chunkLayout = struct('dirty map chunk', 512, { checksum: u32be, stamp: u32be, bits: bytes(504) })
+
+const magic = new Uint8Array(Buffer.from('RPMEMDRT'))
+const version = 1
+const pagesPerChunk = 504 * 8
+const checksumSize = 4
+
+export interface Range {
+  readonly offset: number
+  readonly length: number
+}
+
+/**
+ * The pages of a pool that one replica misses. It is durable before the call that marks returns, and errs to one side only: a
+ * piece that a crash has torn, or whose checksum is wrong, counts as dirty throughout. Bits are cleared after their bytes were
+ * verified on the replica; a clearing that a crash forgets costs time and no byte.
+ */
+export class DirtyMap {
+  readonly #memory: Memory
+  readonly #poolSize: number
+  readonly #chunks: Uint8Array[]
+  #base: string
+  #stamp: number
+  #dirtyPages = 0
+
+  /** Bytes of memory that the map of a pool takes. */
+  static sizeFor(poolSize: number): number {
+    return pageSize + alignUp(chunksFor(poolSize) * chunkLayout.size, pageSize)
+  }
+
+  /** A new map, empty and durable. @param base id of the generation in which the replica was in step */
+  static format(memory: Memory, poolSize: number, base: string): DirtyMap {
+    memory.fill(0, 0, DirtyMap.sizeFor(poolSize))
+    const map = new DirtyMap(memory, poolSize, base, 0)
+    map.reset(base)
+    return map
+  }
+
+  /** The map as an earlier process left it. One of another pool, or with a damaged header, counts as dirty throughout. */
+  static load(memory: Memory, poolSize: number): DirtyMap {
+    const page = new Uint8Array(headerLayout.size)
+    memory.read(0, page)
+    const header = readHeader(page)
+    if (header?.poolSize === poolSize) {
+      const map = new DirtyMap(memory, poolSize, toHex(header.base), header.stamp)
+      map.#readChunks()
+      return map
+    }
+    const map = new DirtyMap(memory, poolSize, unknownBase, header?.stamp ?? 0)
+    map.#damaged()
+    return map
+  }
+
+  private constructor(memory: Memory, poolSize: number, base: string, stamp: number) {
+    this.#memory = memory
+    this.#poolSize = poolSize
+    this.#base = base
+    this.#stamp = stamp
+    this.#chunks = Array.from({ length: chunksFor(poolSize) }, () => new Uint8Array(504))
+  }
+
+  /** Id of the generation that the replica had when it was last in step: only then is the map the whole difference. */
+  get base(): string {
+    return this.#base
+  }
+
+  get isEmpty(): boolean {
+    return this.#dirtyPages === 0
+  }
+
+  /** Whole pages, so up to a page more than the pool at its end. */
+  get dirtyBytes(): number {
+    return this.#dirtyPages * pageSize
+  }
+
+  /** Records that the replica misses these bytes; durable when it returns. */
+  mark(offset: number, length: number): void {
+    if (length > 0) this.#change(offset, offset + length, true)
+  }
+
+  markAll(): void {
+    this.#change(0, this.#poolSize, true)
+  }
+
+  /** For pages that the replica was proved to have; pages that lie partly outside the range stay as they are. */
+  clear(offset: number, length: number): void {
+    const end = offset + length >= this.#poolSize ? alignUp(this.#poolSize, pageSize) : offset + length
+    const first = alignUp(offset, pageSize)
+    const last = end - (end % pageSize)
+    if (last > first) this.#change(first, last, false)
+  }
+
+  /** The replica is in step in this generation: nothing is missing any more. */
+  reset(base: string): void {
+    this.#base = base
+    this.#stamp = (this.#stamp + 1) >>> 0
+    this.#dirtyPages = 0
+    for (const bits of this.#chunks) bits.fill(0)
+    this.#writeHeader()
+  }
+
+  /** Runs of dirty pages in ascending order, each of at most `most` bytes, cut at the end of the pool. */
+  *ranges(most = Number.MAX_SAFE_INTEGER): Generator<Range> {
+    const pagesAtMost = Math.max(1, Math.floor(most / pageSize))
+    const pages = Math.ceil(this.#poolSize / pageSize)
+    for (let page = this.#nextDirty(0, pages); page < pages; ) {
+      let end = page + 1
+      while (end < pages && end - page < pagesAtMost && this.#isDirty(end)) end++
+      const offset = page * pageSize
+      yield { offset, length: Math.min(end * pageSize, this.#poolSize) - offset }
+      page = this.#nextDirty(end, pages)
+    }
+  }
+
+  isDirty(offset: number): boolean {
+    return this.#isDirty(Math.floor(offset / pageSize))
+  }
+
+  #nextDirty(from: number, pages: number): number {
+    let page = from
+    while (page < pages && !this.#isDirty(page)) {
+      // Most chunks of most maps are clean as a whole.
+      if (page % 8 === 0 && this.#byte(page) === 0) page += 8
+      else page++
+    }
+    return Math.min(page, pages)
+  }
+
+  #byte(page: number): number {
+    return this.#chunks[Math.floor(page / pagesPerChunk)]?.[(page % pagesPerChunk) >> 3] ?? 0
+  }
+
+  #isDirty(page: number): boolean {
+    return (this.#byte(page) & (1 << (page & 7))) !== 0
+  }
+
+  #change(from: number, to: number, dirty: boolean): void {
+    const last = Math.floor((Math.min(to, alignUp(this.#poolSize, pageSize)) - 1) / pageSize)
+    const changed = new Set<number>()
+    for (let page = Math.floor(from / pageSize); page <= last; page++) {
+      if (this.#isDirty(page) === dirty) continue
+      this.#set(page, dirty)
+      changed.add(Math.floor(page / pagesPerChunk))
+    }
+    for (const chunk of changed) this.#writeChunk(chunk)
+    if (changed.size > 0) this.#memory.drain()
+  }
+
+  #set(page: number, dirty: boolean): void {
+    const bits = this.#chunks[Math.floor(page / pagesPerChunk)]
+    if (!bits) return
+    bits[(page % pagesPerChunk) >> 3] = this.#byte(page) ^ (1 << (page & 7))
+    this.#dirtyPages += dirty ? 1 : -1
+  }
+
+  #writeChunk(index: number): void {
+    const bits = this.#chunks[index]
+    if (!bits) return
+    const chunk = chunkLayout.encode({ checksum: 0, stamp: this.#stamp, bits })
+    new DataView(chunk.buffer).setUint32(0, checksumOf(chunk.subarray(checksumSize)))
+    this.#memory.copyIn(pageSize + index * chunkLayout.size, chunk, { noDrain: true })
+  }
+
+  #writeHeader(): void {
+    const { poolSize, stamp } = { poolSize: this.#poolSize, stamp: this.#stamp }
+    const page = headerLayout.encode({ magic, version, stamp, poolSize, base: fromHex(this.#base), checksum: 0 })
+    new DataView(page.buffer).setUint32(headerLayout.size - checksumSize, headerChecksum(page))
+    this.#memory.copyIn(0, page)
+  }
+
+  #readChunks(): void {
+    const chunk = new Uint8Array(chunkLayout.size)
+    for (const [index, bits] of this.#chunks.entries()) {
+      this.#memory.read(pageSize + index * chunkLayout.size, chunk)
+      bits.set(bitsOf(chunk, this.#stamp))
+      this.#trim(index, bits)
+      for (const byte of bits) this.#dirtyPages += ones(byte)
+    }
+  }
+
+  /** Behind the end of the pool there are no pages, whatever a torn chunk seems to say. */
+  #trim(index: number, bits: Uint8Array): void {
+    const pages = Math.min(pagesPerChunk, Math.ceil(this.#poolSize / pageSize) - index * pagesPerChunk)
+    for (let page = pages; page < pagesPerChunk; page++) {
+      const at = page >> 3
+      bits[at] = (bits[at] ?? 0) & ~(1 << (page & 7))
+    }
+  }
+
+  #damaged(): void {
+    this.#stamp = (this.#stamp + 1) >>> 0
+    this.#writeHeader()
+    this.markAll()
+  }
+}
+
+/** No generation has this id. */
+export const unknownBase = '00000000000000000000000000000000'
+
+const chunksFor = (poolSize: number): number => Math.max(1, Math.ceil(poolSize / pageSize / pagesPerChunk))
+
+const allDirty = new Uint8Array(504).fill(0xff)
+const allClean = new Uint8Array(504)
+
+/** Undefined if it is damaged or none. */
+function readHeader(page: Uint8Array): ValueOf<typeof headerLayout> | undefined {
+  if (new DataView(page.buffer).getUint32(headerLayout.size - checksumSize) !== headerChecksum(page)) return undefined
+  const header = headerLayout.decode(page)
+  return header.version === version && Buffer.from(magic).equals(header.magic) ? header : undefined
+}
+
+function bitsOf(chunk: Uint8Array, stamp: number): Uint8Array {
+  const { checksum, stamp: written, bits } = chunkLayout.decode(chunk)
+  if (checksum !== checksumOf(chunk.subarray(checksumSize)))
+    return chunk.every(byte => byte === 0) ? allClean : allDirty
+  return written === stamp ? bits : allClean
+}
+
+/** Never that of zeros, so that a chunk of zeros is one that was never written. */
+const checksumOf = (covered: Uint8Array): number => (crc32(covered) ^ 0x52504d44) >>> 0
+const headerChecksum = (page: Uint8Array): number => checksumOf(page.subarray(0, headerLayout.size - checksumSize))
+
+function ones(byte: number): number {
+  let count = 0
+  for (let rest = byte; rest !== 0; rest &= rest - 1) count++
+  return count
+}
+
+const toHex = (id: Uint8Array): string => Buffer.from(id).toString('hex')
+const fromHex = (id: string): Uint8Array => new Uint8Array(Buffer.from(id, 'hex'))
