@@ -32,7 +32,7 @@ export async function createPool(file: string, flags: CreateFlags, io: Io): Prom
   }
 }
 
-type Created = Omit<ReplicaStatus, 'failure'>
+type Created = Pick<ReplicaStatus, 'name' | 'kind' | 'method' | 'transport'>
 
 function summary(file: string, size: number, replicas: readonly Created[]): string {
   const lines = replicas.map(({ name, method, transport }) => {

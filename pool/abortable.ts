@@ -1,7 +1,7 @@
 import { RpmemError } from '../core/index.js'
 
 /** The work itself goes on; its failure is then nobody's but the pool's, which has taken note of it. */
-export function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+export function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = () =>
       reject(

@@ -1,21 +1,37 @@
-import { pageSize } from '../core/index.js'
+import { type Clock, pageSize, RpmemError, systemClock } from '../core/index.js'
 import type { Memory } from '../fabric-native/index.js'
+import { isOutOfStep, KeptReplica } from './kept-replica.js'
 import type { LocalReplica } from './local-replica.js'
 import { isFailureOfReplica, PersistError, type ReplicaFailure } from './persist-error.js'
+import { type Level, levelOf, type Policy, reaches, type Terms, termsOf } from './policy.js'
 import type { Assembly } from './pool-assembly.js'
 import type { Persisting, PersistOptions, Replica } from './replica.js'
 
+export interface FanOutOptions extends PersistOptions {
+  /** Instead of the policy of the pool. */
+  readonly policy?: Policy
+}
+
 /** One operation on all replicas, while it is under way. */
 interface Round {
+  readonly at: number
+  readonly length: number
   readonly remotes: (Persisting | undefined)[]
   /** Local work that goes on elsewhere. */
   local: Promise<void>[] | undefined
-  failures: ReplicaFailure[] | undefined
+  failures: (ReplicaFailure & { readonly kept: boolean })[] | undefined
   /** The master has what was asked for. */
   master: boolean
   /** Something was handed to a target. */
   begun: boolean
+  /** Kept replicas that are being brought up to date: they get what is persisted, and count for nothing yet. */
+  uncounted: number
+  /** What a replica misses could not be recorded: the operation must not succeed. */
+  unrecorded: boolean
 }
+
+/** What an operation reached: undefined if every replica holds it, else the level of each in the order of the pool set. */
+export type Reached = readonly Level[] | undefined
 
 /**
  * Spreads operations over the replicas of a pool: every target is given its work before any answer is awaited, and long local
@@ -31,10 +47,16 @@ export class FanOut {
   readonly #remotes: readonly Replica[]
   readonly #replicas: readonly Replica[]
   readonly #onLost: (replica: Replica, error: unknown) => void
+  readonly #terms: Terms
+  readonly #clock: Clock
   readonly #lost = new Map<Replica, unknown>()
+  /** Called when a kept replica has come into step. */
+  readonly #waiting = new Set<() => void>()
 
-  /** `onLost` is called once for each replica that fails. */
+  /** `onLost` is called once for each replica that fails for good. */
   constructor(assembly: Assembly, onLost: (replica: Replica, error: unknown) => void) {
+    this.#terms = termsOf(assembly.policy ?? {}, assembly.replicas.length)
+    this.#clock = assembly.clock ?? systemClock
     this.#master = assembly.master
     this.#memory = assembly.master.memory
     this.#quickBytes = quickBytes[assembly.master.method]
@@ -64,7 +86,7 @@ export class FanOut {
   }
 
   /** `stored`: a copying form has made the range durable on the master already. Throws PersistError. */
-  persistSync(at: number, length: number, options: PersistOptions, stored = false): void {
+  persistSync(at: number, length: number, options: FanOutOptions, stored = false): Reached {
     const round = this.#begin(at, length, options, stored)
     for (let index = 0; index < this.#remotes.length; index++) {
       try {
@@ -73,10 +95,10 @@ export class FanOut {
         this.#fail(round, this.#remotes[index], error)
       }
     }
-    if (round.failures) throw this.#verdict(round)
+    return this.#isPlain(round, options) ? undefined : this.#judge(round, options)
   }
 
-  async persist(at: number, length: number, options: PersistOptions, stored = false): Promise<void> {
+  async persist(at: number, length: number, options: FanOutOptions, stored = false): Promise<Reached> {
     const round = this.#begin(at, length, options, stored, true)
     const [only] = round.remotes
     if (only && round.remotes.length === 1) {
@@ -88,30 +110,34 @@ export class FanOut {
       }
     } else await Promise.all(this.#remotes.map((_, index) => this.#finish(round, index)))
     if (round.local) await Promise.all(round.local)
-    if (round.failures) throw this.#verdict(round)
+    return this.#isPlain(round, options) ? undefined : this.#judgeLater(round, options)
   }
 
-  flush(at: number, length: number, options: PersistOptions, stored = false): void {
-    const round = newRound()
+  flush(at: number, length: number, options: FanOutOptions, stored = false): void {
+    const round = newRound(at, length)
     if (!stored) this.#try(round, this.#master, () => this.#memory.flush(at, length))
     if (round.master) {
       for (const replica of this.#remotes) this.#try(round, replica, () => replica.flush(at, length, options))
       for (const replica of this.#locals) this.#try(round, replica, () => replica.flush(at, length))
     }
-    round.master = false
     round.begun = true
+    // Whether enough replicas have it is the question of the drain.
+    if (round.failures?.every(({ kept }) => kept) && round.master && !round.unrecorded) return
+    round.master = false
     if (round.failures) throw this.#verdict(round)
   }
 
-  drainSync(options: PersistOptions): void {
+  drainSync(options: FanOutOptions): Reached {
     const round = newRound()
+    round.uncounted = this.#outOfStep().length
     round.begun = this.#remotes.length > 0
     for (const replica of this.#replicas) this.#try(round, replica, () => replica.drainSync(options))
-    if (round.failures) throw this.#verdict(round)
+    return this.#isPlain(round, options) ? undefined : this.#judge(round, options)
   }
 
-  async drain(options: PersistOptions): Promise<void> {
+  async drain(options: FanOutOptions): Promise<Reached> {
     const round = newRound()
+    round.uncounted = this.#outOfStep().length
     round.begun = this.#remotes.length > 0
     await Promise.all(
       this.#replicas.map(async replica => {
@@ -123,12 +149,77 @@ export class FanOut {
         }
       }),
     )
-    if (round.failures) throw this.#verdict(round)
+    return this.#isPlain(round, options) ? undefined : this.#judgeLater(round, options)
+  }
+
+  /** A kept replica has come into step, or fallen out of it. */
+  stepped(): void {
+    for (const listener of [...this.#waiting]) listener()
+  }
+
+  /** Every replica holds it, and nobody asked how well. */
+  #isPlain({ failures, uncounted }: Round, { policy }: FanOutOptions): boolean {
+    return failures === undefined && uncounted === 0 && policy === undefined && this.#terms.level === 'received'
+  }
+
+  /** Not every replica holds it: are those that do enough? */
+  #judge(round: Round, options: FanOutOptions): Reached {
+    const levels = this.#levels(round, options)
+    const terms = this.#termsFor(options)
+    const enough = levels.filter(level => reaches(level, terms.level)).length >= terms.minDurable
+    if (round.master && !round.unrecorded && enough && round.failures?.every(({ kept }) => kept) !== false)
+      return levels
+    throw this.#verdict(round)
+  }
+
+  /** The same for those who can wait for replicas to come back. */
+  async #judgeLater(round: Round, options: FanOutOptions): Promise<Reached> {
+    const { suspendMs, minDurable } = this.#termsFor(options)
+    try {
+      return this.#judge(round, options)
+    } catch (error) {
+      const hopeless = !round.master || round.unrecorded || round.failures?.some(({ kept }) => !kept)
+      if (hopeless || !(await this.#inStepWithin(minDurable, suspendMs))) throw error
+    }
+    // Whoever is in step now got the range on the way there.
+    return this.#replicas.map(replica =>
+      isOutOfStep(replica) ? 'none' : levelOf(replica.method, options.deep === true),
+    )
+  }
+
+  #inStepWithin(count: number, waitMs: number): Promise<boolean> {
+    const met = () => this.#replicas.filter(replica => !isOutOfStep(replica)).length >= count
+    if (met() || waitMs === 0) return Promise.resolve(met() && waitMs > 0)
+    return new Promise(resolve => {
+      const settle = (outcome: boolean) => {
+        cancel()
+        this.#waiting.delete(listener)
+        resolve(outcome)
+      }
+      const listener = () => met() && settle(true)
+      const cancel = this.#clock.after(waitMs, () => settle(false), 'holds')
+      this.#waiting.add(listener)
+    })
+  }
+
+  #levels({ failures }: Round, options: FanOutOptions): Level[] {
+    return this.#replicas.map(replica => {
+      const failed = failures?.some(failure => failure.replica === replica.name)
+      return failed || isOutOfStep(replica) ? 'none' : levelOf(replica.method, options.deep === true)
+    })
+  }
+
+  #outOfStep(): string[] {
+    return this.#remotes.filter(isOutOfStep).map(({ name }) => name)
+  }
+
+  #termsFor({ policy }: FanOutOptions): Terms {
+    return policy === undefined ? this.#terms : termsOf(policy, this.#replicas.length)
   }
 
   /** A master that has failed holds zeros where pages were lost: nothing of it may reach the other replicas. */
   #begin(at: number, length: number, options: PersistOptions, stored: boolean, away = false): Round {
-    const round = newRound()
+    const round = newRound(at, length)
     if (this.#isLost(round, this.#master)) return round
     const owing = !stored || options.deep === true
     const quick = length <= this.#quickBytes
@@ -173,6 +264,7 @@ export class FanOut {
     try {
       const persisting = replica.start(at, length, options)
       if (replica.kind === 'remote') round.begun = true
+      if (isOutOfStep(replica)) round.uncounted++
       return persisting
     } catch (error) {
       this.#fail(round, replica, error)
@@ -207,8 +299,20 @@ export class FanOut {
     if (!replica) return
     if (replica === this.#master) round.master = false
     round.failures ??= []
-    round.failures.push({ replica: replica.name, error })
-    if (isFailureOfReplica(error)) this.lose(replica, error)
+    const kept = replica instanceof KeptReplica && isFailureOfReplica(error)
+    round.failures.push({ replica: replica.name, error, kept })
+    if (kept) this.#missed(round, replica)
+    else if (isFailureOfReplica(error)) this.lose(replica, error)
+  }
+
+  #missed(round: Round, replica: KeptReplica): void {
+    if (round.length === 0) return
+    try {
+      replica.miss(round.at, round.length)
+    } catch (error) {
+      round.unrecorded = true
+      round.failures?.push({ replica: `what ${replica.name} misses`, error, kept: false })
+    }
   }
 
   #verdict(round: Round): unknown {
@@ -216,6 +320,7 @@ export class FanOut {
     // A mistake of the caller meets every replica; told once, it is clearer than as a failure to persist.
     if (failures.every(({ error }) => !isFailureOfReplica(error))) return failures[0]?.error
     const order = this.#replicas.map(({ name }) => name)
+    if (failures.length === 0) return tooFew(this.#outOfStep())
     failures.sort((left, right) => order.indexOf(left.replica) - order.indexOf(right.replica))
     const elsewhere = round.begun ? 'unknown' : 'none'
     return new PersistError(failures, round.master ? 'local' : elsewhere)
@@ -225,4 +330,20 @@ export class FanOut {
 /** One page of cache lines is flushed in less than a microsecond; without flushes length does not matter. */
 const quickBytes = { volatile: Number.POSITIVE_INFINITY, dax: pageSize, msync: -1 }
 
-const newRound = (): Round => ({ remotes: [], local: undefined, failures: undefined, master: true, begun: false })
+const newRound = (at = 0, length = 0): Round => ({
+  at,
+  length,
+  remotes: [],
+  local: undefined,
+  failures: undefined,
+  master: true,
+  begun: false,
+  uncounted: 0,
+  unrecorded: false,
+})
+
+const tooFew = (replicas: string[]): RpmemError =>
+  new RpmemError('ERR_PERSIST', `not enough replicas are in step; out of step: ${replicas.join(', ')}`, {
+    facts: { replicas },
+    durability: 'local',
+  })

@@ -1,6 +1,7 @@
 export { decodeHeader, encodeHeader, headerChecksum, type PartHeader } from './header.js'
 export { attributesOf, checkAttributes } from './header-attributes.js'
 export { checkHeaders, type HeaderPage } from './header-check.js'
+export type { KeptState } from './kept-replica.js'
 export {
   type HeaderOptions,
   locate,
@@ -11,11 +12,18 @@ export {
 } from './layout.js'
 export { nativeStorage } from './native-storage.js'
 export { PersistError, type ReplicaFailure } from './persist-error.js'
+export type { Level, Policy } from './policy.js'
 export { Pool, type PoolState } from './pool.js'
-export type { PoolEvents, ReplicaLoss } from './pool-events.js'
-export type { CopyPersistOptions, CreatePoolOptions, OpenPoolOptions, PoolPersistOptions } from './pool-options.js'
+export type { PoolEvents, ReplicaChange, ReplicaLoss, ReplicaProgress } from './pool-events.js'
+export type {
+  CopyPersistOptions,
+  CreatePoolOptions,
+  OpenPoolOptions,
+  PoolPersistOptions,
+  ResyncOptions,
+} from './pool-options.js'
 export type { PoolToken } from './pool-share.js'
-export type { Receipt, ReplicaReceipt, ReplicaStatus } from './receipt.js'
+export { Receipt, type ReplicaReceipt, type ReplicaStatus } from './receipt.js'
 export type { CreateRemoteRequest, RemoteConnector, RemoteReplica, RemoteRequest } from './remote-connector.js'
 export type { Persisting, PersistOptions, Replica } from './replica.js'
 export {

@@ -1,14 +1,17 @@
-import { assert, type PoolAttributes, pageSize, RpmemError } from '../core/index.js'
-import type { PoolSet } from '../poolset/index.js'
+import { assert, type Clock, type PoolAttributes, pageSize, RpmemError, zeroAttributes } from '../core/index.js'
+import { localReplicas, type PoolSet, type RemoteReplicaSpec } from '../poolset/index.js'
+import { isOutOfStep, type KeptReplica, type KeptReplicaOptions } from './kept-replica.js'
 import type { PartPlace } from './layout.js'
 import { LocalReplica } from './local-replica.js'
 import { newAttributes } from './new-attributes.js'
+import { type Policy, termsOf } from './policy.js'
 import type { CreatePoolOptions, OpenPoolOptions } from './pool-options.js'
 import { checkSet, placesOf } from './pool-places.js'
 import type { RemoteConnector, RemoteReplica } from './remote-connector.js'
 import type { Replica } from './replica.js'
-import { checkMeaning, checkReplicas, type NamedAttributes } from './replica-check.js'
+import { checkMeaning, checkReplicas, checkShared, type NamedAttributes } from './replica-check.js'
 import { createReplicaParts, openReplicaParts } from './replica-creation.js'
+import { ReplicaKeeper } from './replica-keeper.js'
 import type { ReplicaParts } from './replica-parts.js'
 import { toSignature } from './signature.js'
 import type { Storage } from './storage.js'
@@ -27,6 +30,11 @@ export interface Assembly {
   readonly base: number
   /** Of the master; undefined for a pool without headers. */
   readonly attributes: PoolAttributes | undefined
+  /** Of a pool whose replicas are kept. */
+  readonly keeper?: ReplicaKeeper | undefined
+  readonly policy?: Policy | undefined
+  /** Default: the system's. */
+  readonly clock?: Clock | undefined
 }
 
 /** Creates every replica of the set, or none: after a failure whatever this attempt made is taken back. */
@@ -45,6 +53,7 @@ export async function createAssembly(set: PoolSet, options: CreatePoolOptions & 
         ...(options.random ? { random: options.random } : {}),
       }),
     )
+    await workshop.keep('new')
     await workshop.remotes((connector, request, replica) =>
       connector.create({ ...request, attributes: attributes?.[replica] }),
     )
@@ -62,7 +71,9 @@ export async function openAssembly(set: PoolSet, options: OpenPoolOptions & Need
   try {
     await workshop.locals(parts => openReplicaParts({ parts, options: set.options, storage: options.storage }))
     workshop.checkLocals(options)
-    await workshop.remotes((connector, request) => connector.open(request))
+    await workshop.keep('old')
+    if (options.policy) await workshop.reach(options.policy)
+    else await workshop.remotes((connector, request) => connector.open(request))
     workshop.checkAll(options.alone === true)
     return workshop.assembly()
   } catch (error) {
@@ -85,6 +96,7 @@ class Workshop {
   readonly #parts = new Map<number, ReplicaParts>()
   readonly #locals = new Map<number, LocalReplica>()
   readonly #remotes = new Map<number, RemoteReplica>()
+  #keeper: ReplicaKeeper | undefined
 
   constructor(set: PoolSet, options: OpenPoolOptions) {
     this.#set = set
@@ -104,16 +116,101 @@ class Workshop {
 
   /** All targets at once; if one fails the others are still awaited, so that they can be taken back. */
   async remotes(make: (c: RemoteConnector, r: Request, replica: number) => Promise<RemoteReplica>): Promise<void> {
-    const connector = this.#options.connectRemote
     const signal = this.#options.signal
-    const connecting = [...this.#set.replicas.entries()].map(async ([index, replica]) => {
-      if (replica.kind !== 'remote') return
-      assert(connector, 'a set with remote replicas has a connector')
-      const request = { node: replica.node, set: replica.set, memory: this.#master.memory, size: this.#size }
-      this.#remotes.set(index, await make(connector, signal ? { ...request, signal } : request, index))
+    const connecting = this.#lines().map(async ([index, replica]) => {
+      const request = this.#request(replica, signal)
+      const remote = await make(this.#connector, request, index)
+      this.#remotes.set(index, remote)
+      if (this.#keeper) this.#remotes.set(index, await this.#adopt(this.#keeper, remote, replica))
     })
     const failed = (await Promise.allSettled(connecting)).find(outcome => outcome.status === 'rejected')
     if (failed) throw failed.reason
+  }
+
+  /** With a policy the remote replicas are kept. */
+  async keep(origin: 'new' | 'old'): Promise<void> {
+    const { policy, resync, storage, clock, random, log } = this.#options
+    if (!policy) return
+    termsOf(policy, this.#set.replicas.length)
+    assert(storage, 'a pool has storage')
+    const beside = localReplicas(this.#set)[0]?.parts[0]?.path
+    assert(beside !== undefined, 'the master has a part')
+    const base = this.#attributes ? pageSize : 0
+    const request = { beside, memory: this.#master.memory, base, size: this.#size, storage, resync, clock, random, log }
+    this.#keeper = origin === 'new' ? ReplicaKeeper.create(request) : ReplicaKeeper.open(request)
+  }
+
+  /** Opens the kept replicas; those that cannot be reached are tried again later, if the policy can do without them. */
+  async reach(policy: Policy): Promise<void> {
+    const keeper = this.#keeper
+    assert(keeper, 'there is a keeper where there is a policy')
+    const kept = await Promise.all(
+      this.#lines().map(async ([index, replica]) => {
+        const one = await keeper.keep(nameOf(replica), 'old', this.#reconnect(replica))
+        this.#remotes.set(index, one)
+        return one
+      }),
+    )
+    const { minDurable } = termsOf(policy, this.#set.replicas.length)
+    const others = this.#locals.size
+    const enough = () => others + kept.filter(({ inStep }) => inStep).length >= minDurable
+    await Promise.all(kept.map(one => one.begin()))
+    const signal = this.#options.signal
+    while (!enough()) {
+      signal?.throwIfAborted()
+      const hopeless = kept.find(({ state }) => state === 'lost' || state === 'refused')
+      if (hopeless) throw hopeless.failure
+      await Promise.race(kept.filter(({ inStep }) => !inStep).map(one => one.nextChange()))
+    }
+  }
+
+  async #adopt(keeper: ReplicaKeeper, remote: RemoteReplica, replica: RemoteReplicaSpec): Promise<KeptReplica> {
+    const kept = await keeper.keep(nameOf(replica), 'new', this.#reconnect(replica))
+    await kept.beginWith(remote)
+    return kept
+  }
+
+  #reconnect(replica: RemoteReplicaSpec): KeptReplicaOptions['connect'] {
+    const connector = this.#connector
+    const request = this.#request(replica, undefined)
+    const attributes = this.#attributes
+    return async (claim, signal) => {
+      const remote = await connector.open({ ...request, claim, signal })
+      if (!attributes) return remote
+      try {
+        checkShared(
+          { name: nameOf(replica), attributes: remote.attributes ?? zeroAttributes() },
+          { name: 'master', attributes },
+        )
+        return remote
+      } catch (error) {
+        await remote.close().catch(() => {})
+        throw error
+      }
+    }
+  }
+
+  #lines(): [number, RemoteReplicaSpec][] {
+    return [...this.#set.replicas.entries()].flatMap(([index, replica]) =>
+      replica.kind === 'remote' ? [[index, replica] as [number, RemoteReplicaSpec]] : [],
+    )
+  }
+
+  #request({ node, set }: RemoteReplicaSpec, signal: AbortSignal | undefined): Request {
+    const claim = this.#keeper && {
+      lineage: this.#keeper.lineage.lineage,
+      closed: false,
+      syncing: false,
+      touched: false,
+    }
+    const request = { node, set, memory: this.#master.memory, size: this.#size, claim }
+    return signal ? { ...request, signal } : request
+  }
+
+  get #connector(): RemoteConnector {
+    const connector = this.#options.connectRemote
+    assert(connector, 'a set with remote replicas has a connector')
+    return connector
   }
 
   checkLocals(options: OpenPoolOptions): void {
@@ -123,9 +220,12 @@ class Workshop {
     checkMeaning({ name: 'master', attributes }, { signature, major: options.major })
   }
 
+  /** The links of a replica that is away cannot be checked; that it belongs to the pool is, when it comes back. */
   checkAll(alone: boolean): void {
     if (!this.#attributes || (alone && this.#set.replicas.length === 1)) return
-    checkReplicas(this.#set.replicas.map((_, index) => this.#named(index)))
+    const [master, ...others] = [...this.#parts.keys()].map(index => this.#named(index))
+    if ([...this.#remotes.values()].some(isOutOfStep)) for (const other of others) checkShared(other, master)
+    else checkReplicas(this.#set.replicas.map((_, index) => this.#named(index)))
   }
 
   assembly(): Assembly {
@@ -139,6 +239,9 @@ class Workshop {
       size: this.#size,
       base: attributes ? pageSize : 0,
       attributes,
+      keeper: this.#keeper,
+      policy: this.#options.policy,
+      clock: this.#options.clock,
     }
   }
 
@@ -146,6 +249,7 @@ class Workshop {
   async undo(remove: boolean): Promise<void> {
     const remotes = [...this.#remotes.values()].map(remote => remote.close({ remove }))
     await Promise.allSettled(remotes)
+    if (this.#keeper) await Promise.allSettled([remove ? this.#keeper.remove() : this.#keeper.close()])
     const locals = [...this.#parts.values()].map(parts => (remove ? parts.remove() : parts.close()))
     await Promise.allSettled(locals)
   }
@@ -178,6 +282,8 @@ class Workshop {
     throw new RpmemError('ERR_ATTRIBUTES', `${name} has no headers, the master has`, { facts: { replica: name } })
   }
 }
+
+const nameOf = ({ node, set }: RemoteReplicaSpec): string => `${node} ${set}`
 
 function aborted(error: unknown, signal: AbortSignal | undefined): unknown {
   if (!signal?.aborted || error !== signal.reason) return error

@@ -1,4 +1,6 @@
-import type { Random } from '../core/index.js'
+import type { Clock, Log, Random } from '../core/index.js'
+import type { BackOffOptions } from './back-off.js'
+import type { Policy } from './policy.js'
 import type { RemoteConnector } from './remote-connector.js'
 import type { PersistOptions } from './replica.js'
 import type { Storage } from './storage.js'
@@ -17,6 +19,24 @@ export interface OpenPoolOptions {
   readonly alone?: boolean
   readonly signal?: AbortSignal
   readonly storage?: Storage
+  /**
+   * What a persist needs in order to succeed. With it the remote replicas are kept: they connect again by themselves after a
+   * loss and get what they missed, for which a record and a map of what is missing lie beside the first part of the pool.
+   * Without it a replica that was lost stays lost until the pool is opened again.
+   */
+  readonly policy?: Policy
+  readonly resync?: ResyncOptions
+  readonly random?: Random
+  readonly clock?: Clock
+  readonly log?: Log
+}
+
+/** How lost replicas come back. */
+export interface ResyncOptions {
+  /** Most bytes a second that a replica is sent while it is brought up to date; default unlimited. */
+  readonly bytesPerSecond?: number
+  /** Between attempts to connect again. */
+  readonly backOff?: BackOffOptions
 }
 
 export interface CreatePoolOptions extends Omit<OpenPoolOptions, 'alone'> {
@@ -26,12 +46,13 @@ export interface CreatePoolOptions extends Omit<OpenPoolOptions, 'alone'> {
   readonly major?: number
   /** Mode of new part files; default 0600. */
   readonly mode?: number
-  readonly random?: Random
 }
 
 export interface PoolPersistOptions extends PersistOptions {
   /** Ends the wait of the promise forms with ERR_ABORTED; what was begun goes on. */
   readonly signal?: AbortSignal
+  /** Instead of the policy of the pool, for this call. */
+  readonly policy?: Policy
 }
 
 export interface CopyPersistOptions extends PoolPersistOptions {

@@ -3,17 +3,21 @@ import { type PoolAttributes, RpmemError } from '../core/index.js'
 import type { CopyOptions, Memory } from '../fabric-native/index.js'
 import { loadPoolSet, type PoolSet } from '../poolset/index.js'
 import { untilAborted } from './abortable.js'
-import { FanOut } from './fan-out.js'
+import { FanOut, type Reached } from './fan-out.js'
+import { isOutOfStep } from './kept-replica.js'
 import { nativeStorage } from './native-storage.js'
 import { type Assembly, createAssembly, openAssembly } from './pool-assembly.js'
-import type { PoolEvents } from './pool-events.js'
+import type { PoolEvents, ReplicaChange } from './pool-events.js'
 import type { CopyPersistOptions, CreatePoolOptions, OpenPoolOptions, PoolPersistOptions } from './pool-options.js'
 import { attachAssembly, type PoolToken, shareAssembly } from './pool-share.js'
-import { type Receipt, type ReplicaStatus, receiptOf } from './receipt.js'
+import { Receipt, type ReplicaReceipt, type ReplicaStatus, receiptsOf, statusOf } from './receipt.js'
 import type { Replica } from './replica.js'
 
-/** `failed`: a replica was lost; memory can still be read, but nothing can be made durable everywhere any more. */
-export type PoolState = 'open' | 'failed' | 'closing' | 'closed'
+/**
+ * `failed`: a replica was lost for good; memory can still be read, but nothing can be made durable everywhere any more.
+ * `degraded`: a kept replica is out of step, and on its way back.
+ */
+export type PoolState = 'open' | 'degraded' | 'failed' | 'closing' | 'closed'
 
 /**
  * A pool of mapped memory that is kept alike on all its replicas. Offsets and lengths are bytes and count from the first
@@ -27,9 +31,11 @@ export class Pool extends EventEmitter<PoolEvents> {
   readonly #memory: Memory
   readonly #assembly: Assembly
   readonly #fanOut: FanOut
-  readonly #receipt: Receipt
+  #wholePlain: readonly ReplicaReceipt[] | undefined
+  #wholeDeep: readonly ReplicaReceipt[] | undefined
   readonly #base: number
-  #state: PoolState = 'open'
+  #state: Exclude<PoolState, 'degraded'> = 'open'
+  #sequence = 0
   #pending = 0
   #settled: (() => void) | undefined
   #closing: Promise<void> | undefined
@@ -65,13 +71,17 @@ export class Pool extends EventEmitter<PoolEvents> {
     this.#memory = assembly.master.memory
     this.#base = assembly.base
     this.#fanOut = new FanOut(assembly, (replica, error) => this.#lose(replica, error))
-    this.#receipt = Object.freeze({ replicas: Object.freeze(assembly.replicas.map(receiptOf)) })
     for (const remote of assembly.remotes) remote.onLost(error => this.#fanOut.lose(remote, error))
+    assembly.keeper?.listen({
+      changed: ({ name: replica }, change) => this.#changed({ replica, ...change }),
+      progressed: ({ name: replica }, progress) => this.emit('resync-progress', { replica, ...progress }),
+    })
   }
 
   /** Of the whole pool; `replicas` has that of each. Events tell the changes. Between pmemobj_open(3) and pmemobj_close(3). */
   get state(): PoolState {
-    return this.#state
+    const degraded = this.#state === 'open' && this.#assembly.replicas.some(isOutOfStep)
+    return degraded ? 'degraded' : this.#state
   }
 
   /** Bytes that the user may use, without headers: offsets are 0 … size - 1. Source: pmemobj_create(3), poolsize. */
@@ -91,7 +101,7 @@ export class Pool extends EventEmitter<PoolEvents> {
   get replicas(): ReplicaStatus[] {
     const { lost } = this.#fanOut
     return this.#assembly.replicas.map(replica => ({
-      ...receiptOf(replica),
+      ...statusOf(replica, lost.has(replica)),
       transport: replica.transport,
       failure: lost.get(replica) ?? replica.failure,
     }))
@@ -125,13 +135,12 @@ export class Pool extends EventEmitter<PoolEvents> {
    */
   async persist(offset: number, length: number, options: PoolPersistOptions = noOptions): Promise<Receipt> {
     const at = this.#at(offset, length)
-    return await this.#wait(this.#fanOut.persist(at, length, options), options.signal)
+    return await this.#wait(this.#fanOut.persist(at, length, options), options)
   }
 
   /** The same, blocking the thread until it is so. Source: pmemobj_persist(3), pmemobj_xpersist(3). */
   persistSync(offset: number, length: number, options: PoolPersistOptions = noOptions): Receipt {
-    this.#fanOut.persistSync(this.#at(offset, length), length, options)
-    return this.#receipt
+    return this.#receipt(this.#fanOut.persistSync(this.#at(offset, length), length, options), options)
   }
 
   /**
@@ -145,14 +154,13 @@ export class Pool extends EventEmitter<PoolEvents> {
   /** Waits until all that was flushed on this lane is durable everywhere. ERR_PERSIST. Source: pmemobj_drain(3). */
   async drain(options: PoolPersistOptions = {}): Promise<Receipt> {
     this.#assertUsable()
-    return this.#wait(this.#fanOut.drain(options), options.signal)
+    return this.#wait(this.#fanOut.drain(options), options)
   }
 
   /** The same, blocking the thread until it is so. Source: pmemobj_drain(3). */
   drainSync(options: PoolPersistOptions = noOptions): Receipt {
     this.#assertUsable()
-    this.#fanOut.drainSync(options)
-    return this.#receipt
+    return this.#receipt(this.#fanOut.drainSync(options), options)
   }
 
   /** As persist, down to the lowest domain that software can reach. Source: pmem_deep_persist(3), rpmem_deep_persist(3). */
@@ -238,6 +246,8 @@ export class Pool extends EventEmitter<PoolEvents> {
     if (this.#pending > 0) await new Promise<void>(resolve => (this.#settled = resolve))
     const { remotes, locals, master } = this.#assembly
     const outcomes = await Promise.allSettled([...remotes, ...locals].map(replica => replica.close()))
+    // The record says that all is well only when it is.
+    if (this.#assembly.keeper) outcomes.push(...(await Promise.allSettled([this.#assembly.keeper.close()])))
     outcomes.push(...(await Promise.allSettled([master.close()])))
     this.#state = 'closed'
     this.emit('closed')
@@ -276,34 +286,59 @@ export class Pool extends EventEmitter<PoolEvents> {
 
   async #after(at: number, length: number, options: CopyPersistOptions): Promise<Receipt> {
     if (options.noFlush || options.noDrain) return this.#afterSync(at, length, options)
-    return this.#wait(this.#fanOut.persist(at, length, options, this.#storesDurably), options.signal)
+    return this.#wait(this.#fanOut.persist(at, length, options, this.#storesDurably), options)
   }
 
   #afterSync(at: number, length: number, options: CopyPersistOptions): Receipt {
-    if (options.noFlush) return this.#receipt
-    if (options.noDrain) this.#fanOut.flush(at, length, options, this.#storesDurably)
-    else this.#fanOut.persistSync(at, length, options, this.#storesDurably)
-    return this.#receipt
+    if (!options.noFlush && !options.noDrain) {
+      return this.#receipt(this.#fanOut.persistSync(at, length, options, this.#storesDurably), options)
+    }
+    if (!options.noFlush) this.#fanOut.flush(at, length, options, this.#storesDurably)
+    return this.#receipt(nothingYet, options)
   }
 
-  async #wait(work: Promise<void>, signal: AbortSignal | undefined): Promise<Receipt> {
-    if (signal) return this.#waitUnlessAborted(work, signal)
+  async #wait(work: Promise<Reached>, options: PoolPersistOptions): Promise<Receipt> {
+    if (options.signal) return this.#waitUnlessAborted(work, options, options.signal)
     this.#pending++
     try {
-      await work
-      return this.#receipt
+      return this.#receipt(await work, options)
     } finally {
       this.#settle()
     }
   }
 
-  async #waitUnlessAborted(work: Promise<void>, signal: AbortSignal): Promise<Receipt> {
+  async #waitUnlessAborted(work: Promise<Reached>, options: PoolPersistOptions, signal: AbortSignal): Promise<Receipt> {
     this.#pending++
-    await untilAborted(
+    const reached = await untilAborted(
       work.finally(() => this.#settle()),
       signal,
     )
-    return this.#receipt
+    return this.#receipt(reached, options)
+  }
+
+  #receipt(reached: Reached, { deep = false }: PoolPersistOptions): Receipt {
+    this.#sequence++
+    if (reached === undefined) return new Receipt(this.#sequence, deep ? this.#deep : this.#plain)
+    return new Receipt(this.#sequence, receiptsOf(this.#assembly.replicas, deep, reached))
+  }
+
+  /** Of what every replica holds; made again when a replica comes back on other storage. */
+  get #plain(): readonly ReplicaReceipt[] {
+    this.#wholePlain ??= receiptsOf(this.#assembly.replicas, false)
+    return this.#wholePlain
+  }
+
+  get #deep(): readonly ReplicaReceipt[] {
+    this.#wholeDeep ??= receiptsOf(this.#assembly.replicas, true)
+    return this.#wholeDeep
+  }
+
+  #changed(change: ReplicaChange): void {
+    this.#wholePlain = undefined
+    this.#wholeDeep = undefined
+    this.#fanOut.stepped()
+    if (this.#state === 'closing' || this.#state === 'closed') return
+    queueMicrotask(() => this.emit('replica-state', change))
   }
 
   #settle(): void {
@@ -322,6 +357,8 @@ export class Pool extends EventEmitter<PoolEvents> {
 const noOptions = {}
 const unflushed: CopyOptions = { noFlush: true }
 const undrained: CopyOptions = { noDrain: true }
+/** Only a drain tells. */
+const nothingYet: Reached = []
 
 const toPoolSet = async (source: string | PoolSet): Promise<PoolSet> =>
   typeof source === 'string' ? loadPoolSet(source) : source

@@ -1,5 +1,6 @@
-import type { PoolAttributes } from '../core/index.js'
+import type { PoolAttributes, ReplicaRecord } from '../core/index.js'
 import type { Memory } from '../fabric-native/index.js'
+import type { Keeping } from './keeping.js'
 import type { Replica } from './replica.js'
 
 /** One REPLICA line that is to become a replica. */
@@ -12,6 +13,8 @@ export interface RemoteRequest {
   readonly memory: Memory
   /** Bytes mirrored, from pool offset 0; a multiple of the page size. */
   readonly size: number
+  /** What the master has been through; the target refuses one that its own copy has left behind. */
+  readonly claim?: ReplicaRecord | undefined
   /** Ends the attempt; what it created is undone. */
   readonly signal?: AbortSignal
 }
@@ -23,6 +26,8 @@ export interface CreateRemoteRequest extends RemoteRequest {
 
 /** A replica on a target. */
 export interface RemoteReplica extends Replica {
+  /** Undefined where the target has no words for it. */
+  readonly keeping?: Keeping | undefined
   /** As the headers on the target have them; undefined for a pool without headers. */
   readonly attributes: PoolAttributes | undefined
   /** Called at most once, when the target is lost other than by close(), also while nothing is under way. */

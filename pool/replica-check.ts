@@ -53,7 +53,8 @@ export function checkReplicas(replicas: readonly NamedAttributes[]): void {
   }
 }
 
-function checkShared({ name, attributes }: NamedAttributes, master: NamedAttributes | undefined): void {
+/** Is it a replica of the same pool as the master, whatever its place in the ring? */
+export function checkShared({ name, attributes }: NamedAttributes, master: NamedAttributes | undefined): void {
   if (!master) return
   for (const field of numbers) {
     if (attributes[field] !== master.attributes[field]) throw invalid(name, field, `${field} differs from the master's`)

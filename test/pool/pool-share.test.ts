@@ -28,9 +28,10 @@ t.test('worker threads persist into the pool that one thread opened', async t =>
   t.ok(local.equals(expected), 'the local replica')
   for (const worker of workers) {
     const answered = once(worker, 'message')
+    const ended = once(worker, 'exit')
     worker.postMessage('closed')
     t.strictSame(await answered, ['ERR_CLOSED'], 'the owner has closed')
-    await once(worker, 'exit')
+    await ended
   }
   t.throws(() => Pool.attach(token), { code: 'ERR_CLOSED' })
   t.throws(() => pool.share(), { code: 'ERR_CLOSED' })

@@ -1,5 +1,7 @@
-import type { PoolAttributes } from '../../core/index.js'
+import type { PoolAttributes, ReplicaRecord } from '../../core/index.js'
+import { BufferMemory } from '../../fabric-native/buffer-memory.js'
 import type { Memory } from '../../fabric-native/index.js'
+import { blockSums } from '../../pool/block-sums.js'
 import type {
   CreateRemoteRequest,
   Persisting,
@@ -8,6 +10,7 @@ import type {
   RemoteReplica,
   RemoteRequest,
 } from '../../pool/index.js'
+import type { Keeping } from '../../pool/keeping.js'
 
 /** A target that lives in this process: it keeps what it was sent, and answers, fails or keeps silent as it is told. */
 export class ScriptedTarget {
@@ -18,6 +21,12 @@ export class ScriptedTarget {
   /** What the next operations meet. */
   failing: Error | undefined
   refusing: Error | undefined
+  /** What its copy has been through; a target that is told nothing has no record. */
+  record: ReplicaRecord | undefined
+  /** As PMDK's daemon: it knows of no records. */
+  forgetful = false
+  /** Called before each answer to a request about the copy; what it throws is the answer. */
+  onKeeping: (call: string) => Promise<void> = async () => {}
   #held: (() => void)[] | undefined
   #lost: ((error: Error) => void) | undefined
 
@@ -44,6 +53,7 @@ export class ScriptedTarget {
   connect(request: RemoteRequest): RemoteReplica {
     if (this.refusing) throw this.refusing
     const { memory } = request
+    this.failing = undefined
     const replica: RemoteReplica = {
       name: `${request.node} ${request.set}`,
       kind: 'remote',
@@ -51,6 +61,7 @@ export class ScriptedTarget {
       transport: { provider: 'tcp', persistMethod: 'GPSPM', why: [] },
       failure: undefined,
       attributes: this.attributes,
+      keeping: this.forgetful ? undefined : this.#keeping(),
       onLost: listener => {
         this.#lost = listener
       },
@@ -68,8 +79,30 @@ export class ScriptedTarget {
   create(request: CreateRemoteRequest): RemoteReplica {
     this.calls.push(`create ${request.set} ${request.size}`)
     this.attributes = request.attributes
+    this.record = undefined
     this.bytes = new Uint8Array(request.size)
     return this.connect(request)
+  }
+
+  #keeping(): Keeping {
+    const ask = async (call: string) => {
+      this.calls.push(call)
+      await this.onKeeping(call)
+      if (this.failing) throw this.failing
+    }
+    return {
+      record: this.record,
+      adopt: async record => {
+        await ask(`adopt ${record.lineage.current.number}${record.syncing ? ' syncing' : ''}`)
+        this.record = record
+      },
+      sums: async (offset, length, blockSize) => {
+        await ask(`sums ${offset} ${length}`)
+        const copy = new BufferMemory(this.bytes.length)
+        copy.copyIn(0, this.bytes)
+        return blockSums(copy, offset, length, blockSize)
+      },
+    }
   }
 
   #start(memory: Memory, offset: number, length: number, options: PersistOptions): Persisting {

@@ -1,0 +1,397 @@
+import {
+  assert,
+  type Clock,
+  hasCode,
+  type Log,
+  type PoolAttributes,
+  type Random,
+  type ReplicaRecord,
+  RpmemError,
+  relate,
+} from '../core/index.js'
+import type { DurabilityMethod, Memory } from '../fabric-native/index.js'
+import { BackOff, type BackOffOptions } from './back-off.js'
+import type { DirtyMap } from './dirty-map.js'
+import type { Keeping } from './keeping.js'
+import type { PoolLineage } from './pool-lineage.js'
+import type { RemoteReplica } from './remote-connector.js'
+import type { Persisting, PersistOptions, Replica } from './replica.js'
+import { compare, copyMissing, type ResyncProgress, type ResyncRequest } from './resync.js'
+import type { Transport } from './transport.js'
+
+/**
+ * `synced`: it holds all that was persisted. `comparing` and `syncing`: it is connected and being brought up to date; it gets
+ * new persists only in `syncing`, and counts for nothing yet. `lost`: the next attempt to connect is due. `refused`: it would be
+ * overwritten by what it does not know; somebody has to decide, and it is asked again from time to time.
+ */
+export type KeptState = 'connecting' | 'comparing' | 'syncing' | 'synced' | 'lost' | 'refused' | 'closed'
+
+export interface KeptChange {
+  readonly state: KeptState
+  /** Why it is lost or refused. */
+  readonly error?: unknown
+  /** Of `lost` and `refused`: the time until the next attempt. */
+  readonly nextAttemptMs?: number
+}
+
+export interface KeptReplicaOptions {
+  readonly name: string
+  readonly memory: Memory
+  /** Headers end and the user's bytes begin here: what lies before is each copy's own. */
+  readonly base: number
+  readonly size: number
+  readonly map: DirtyMap
+  readonly lineage: PoolLineage
+  /** One attempt; it settles within its own time limit. `claim` is shown to the target. */
+  readonly connect: (claim: ReplicaRecord, signal: AbortSignal) => Promise<RemoteReplica>
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly backOff?: BackOffOptions
+  readonly resyncBytesPerSecond?: number
+  readonly onChange: (change: KeptChange) => void
+  readonly onProgress?: (progress: ResyncProgress) => void
+}
+
+/**
+ * A remote replica that is kept: it connects again by itself after a loss, gets what it has missed, and is called synced only
+ * when that was verified. What it misses meanwhile is recorded by `miss`, durably, before anybody is told of success.
+ */
+export class KeptReplica implements RemoteReplica {
+  readonly kind = 'remote'
+  readonly name: string
+  readonly #options: KeptReplicaOptions
+  readonly #backOff: BackOff
+  readonly #closed = new AbortController()
+  /** Flushed and not drained: whether the target has it is known only after the drain. */
+  readonly #owed = new Map<number, { from: number; to: number }>()
+  #remote: RemoteReplica | undefined
+  #state: KeptState = 'connecting'
+  #failure: Error | undefined
+  #method: DurabilityMethod = 'msync'
+  #transport: Transport | undefined
+  #running: Promise<void> | undefined
+  #retry: (() => void) | undefined
+  #tried: () => void = () => {}
+  #watchers: (() => void)[] = []
+  /** The map may hold what a writer that crashed never recorded. */
+  #unproved: boolean
+
+  constructor(options: KeptReplicaOptions) {
+    this.#options = options
+    this.name = options.name
+    this.#backOff = new BackOff(options.random, options.backOff)
+    this.#unproved = options.lineage.stoppedBadly
+    options.map.clear(0, options.base)
+    options.lineage.onChange(() => this.#followLineage())
+  }
+
+  get state(): KeptState {
+    return this.#state
+  }
+
+  get inStep(): boolean {
+    return this.#state === 'synced'
+  }
+
+  get method(): DurabilityMethod {
+    return this.#method
+  }
+
+  get transport(): Transport | undefined {
+    return this.#transport
+  }
+
+  get failure(): Error | undefined {
+    return this.#failure
+  }
+
+  get attributes(): PoolAttributes | undefined {
+    return this.#remote?.attributes
+  }
+
+  /** It is never lost for good. */
+  onLost(): void {}
+
+  /** At least so much has to travel before it is in step. */
+  get missingBytes(): number {
+    return this.#options.map.dirtyBytes
+  }
+
+  /** Begins to connect; from now on changes are told. Resolves at the end of the first attempt, whatever it brought. */
+  begin(): Promise<void> {
+    assert(this.#running === undefined, 'a replica is kept once')
+    const tried = new Promise<void>(resolve => {
+      this.#tried = resolve
+    })
+    this.#running = this.#keep()
+    return tried
+  }
+
+  /** Takes over the connection of a pool that was just created on the target: both sides are equal. */
+  async beginWith(remote: RemoteReplica): Promise<void> {
+    this.#attach(remote)
+    await this.#confirm()
+    this.#change({ state: 'synced' })
+    this.#running = this.#keep()
+  }
+
+  nextChange(): Promise<void> {
+    return new Promise(resolve => this.#watchers.push(resolve))
+  }
+
+  /** The next attempt is made now. */
+  retryNow(): void {
+    this.#backOff.reset()
+    this.#retry?.()
+  }
+
+  start(offset: number, length: number, options: PersistOptions): Persisting {
+    return this.#live().start(offset, length, options)
+  }
+
+  flush(offset: number, length: number, options: PersistOptions): void {
+    const remote = this.#live()
+    const lane = options.lane ?? 0
+    const owed = this.#owed.get(lane)
+    if (owed) {
+      owed.from = Math.min(owed.from, offset)
+      owed.to = Math.max(owed.to, offset + length)
+    } else this.#owed.set(lane, { from: offset, to: offset + length })
+    remote.flush(offset, length, options)
+  }
+
+  drainSync(options: PersistOptions): void {
+    this.#live().drainSync(options)
+    this.#owed.delete(options.lane ?? 0)
+  }
+
+  async drain(options: PersistOptions): Promise<void> {
+    const lane = options.lane ?? 0
+    const owed = this.#owed.get(lane)
+    // Flushed from now on is the business of the next drain.
+    this.#owed.delete(lane)
+    try {
+      await this.#live().drain(options)
+    } catch (error) {
+      if (owed) this.miss(owed.from, owed.to - owed.from)
+      throw error
+    }
+  }
+
+  /**
+   * Records that this replica may lack the range; durable when it returns. The first one after a time in step begins a new
+   * generation, so that this copy can be told from the others for ever.
+   */
+  miss(offset: number, length: number): void {
+    const { map, lineage } = this.#options
+    if (map.base === lineage.current.id) lineage.begin('replica lost')
+    map.mark(offset, length)
+    // It was in step when the call began, and has lost it since without losing its connection.
+    if (this.#state === 'synced') this.#lose(new RpmemError('ERR_TARGET_LOST', `${this.name} missed a persist`))
+  }
+
+  async close(options?: { readonly remove?: boolean }): Promise<void> {
+    if (this.#closed.signal.aborted) return this.#running
+    this.#closed.abort()
+    this.#retry?.()
+    const remote = this.#remote
+    this.#remote = undefined
+    await remote?.close(options)
+    await this.#running
+    this.#change({ state: 'closed' })
+  }
+
+  #live(): RemoteReplica {
+    if (this.#remote && (this.#state === 'synced' || this.#state === 'syncing')) return this.#remote
+    throw this.#failure ?? new RpmemError('ERR_TARGET_LOST', `${this.name} is not connected`, { durability: 'none' })
+  }
+
+  /** One connection after another, until close. */
+  async #keep(): Promise<void> {
+    while (!this.#closed.signal.aborted) {
+      try {
+        if (!this.#remote) await this.#connect()
+        if (this.#state !== 'synced') await this.#bringIntoStep()
+        this.#backOff.reset()
+        await this.#untilLost()
+      } catch (error) {
+        await this.#drop(error)
+      }
+    }
+  }
+
+  async #connect(): Promise<void> {
+    this.#change({ state: 'connecting' })
+    const { lineage, connect } = this.#options
+    const claim = { lineage: lineage.lineage, closed: false, syncing: false, touched: false }
+    this.#attach(await connect(claim, this.#closed.signal))
+  }
+
+  #attach(remote: RemoteReplica): void {
+    this.#remote = remote
+    this.#method = remote.method
+    this.#transport = remote.transport
+    this.#failure = undefined
+    remote.onLost(error => {
+      if (this.#remote === remote) this.#lose(error)
+    })
+  }
+
+  async #bringIntoStep(): Promise<void> {
+    const keeping = this.#keeping()
+    const { map, lineage } = this.#options
+    const request = this.#request(keeping)
+    if (this.#mustCompare(keeping.record)) {
+      this.#change({ state: 'comparing' })
+      await compare(request)
+      this.#unproved = false
+    }
+    do {
+      if (!map.isEmpty)
+        await keeping.adopt({ ...this.#ourRecord(), lineage: this.#theirLineage(keeping), syncing: true })
+      this.#checkConnected()
+      // From here on it gets what is persisted, so that what is missing only grows less.
+      if (this.#state !== 'syncing') this.#change({ state: 'syncing' })
+      await copyMissing(request)
+      await this.#confirm()
+    } while (!map.isEmpty || map.base !== lineage.current.id)
+    this.#change({ state: 'synced' })
+  }
+
+  /** The target notes that its copy is ours; the map starts anew if nothing was missed meanwhile. */
+  async #confirm(): Promise<void> {
+    const { map, lineage } = this.#options
+    const generation = lineage.current.id
+    await this.#keeping().adopt(this.#ourRecord())
+    this.#checkConnected()
+    if (map.isEmpty && lineage.current.id === generation) map.reset(generation)
+  }
+
+  #keeping(): Keeping {
+    this.#checkConnected()
+    const keeping = this.#remote?.keeping
+    if (keeping) return keeping
+    throw new RpmemError('ERR_REPLICA_STRANGER', `${this.name}: the target cannot say what its copy has been through`)
+  }
+
+  /** While a copy is behind it keeps its own name, so that it is known for what it is if we die meanwhile. */
+  #theirLineage(keeping: Keeping): ReplicaRecord['lineage'] {
+    return keeping.record?.lineage ?? this.#options.lineage.lineage
+  }
+
+  #ourRecord(): ReplicaRecord {
+    return { lineage: this.#options.lineage.lineage, closed: false, syncing: false, touched: false }
+  }
+
+  /** Only if the map is the whole difference may the rest be trusted. Throws if the copy must not be overwritten. */
+  #mustCompare(record: ReplicaRecord | undefined): boolean {
+    const { map, lineage } = this.#options
+    if (!record) return true
+    const relation = relate(lineage.lineage, record.lineage)
+    if (relation.kind === 'stranger') throw refusal('ERR_REPLICA_STRANGER', this.name, record)
+    if (relation.kind === 'ahead') throw refusal('ERR_REPLICA_AHEAD', this.name, record)
+    if (relation.kind === 'diverged') throw refusal('ERR_REPLICA_DIVERGED', this.name, record)
+    return this.#unproved || record.touched || map.base !== record.lineage.current.id
+  }
+
+  #request(keeping: Keeping): ResyncRequest {
+    const { memory, base, size, map, clock, resyncBytesPerSecond, onProgress } = this.#options
+    const remote = this.#remote
+    assert(remote, 'a connected replica has a connection')
+    return {
+      memory,
+      base,
+      size,
+      map,
+      keeping,
+      clock,
+      replica: remote,
+      bytesPerSecond: resyncBytesPerSecond,
+      onProgress,
+      ended: () => (this.#remote === remote ? undefined : (this.#failure ?? closedMeanwhile())),
+    }
+  }
+
+  #checkConnected(): void {
+    if (this.#closed.signal.aborted) throw closedMeanwhile()
+    if (!this.#remote) throw this.#failure ?? closedMeanwhile()
+  }
+
+  /** Another replica has fallen out: those that are in step go on in the new generation. */
+  #followLineage(): void {
+    const { map, lineage } = this.#options
+    if (this.#state !== 'synced' || !map.isEmpty) return
+    map.reset(lineage.current.id)
+    this.#keeping()
+      .adopt(this.#ourRecord())
+      .catch(error => this.#lose(error))
+  }
+
+  #lose(error: unknown): void {
+    const remote = this.#remote
+    if (!remote) return
+    this.#remote = undefined
+    this.#failure = error instanceof Error ? error : new Error(String(error))
+    for (const { from, to } of this.#owed.values()) this.#options.map.mark(from, to - from)
+    this.#owed.clear()
+    this.#change({ state: 'lost', error })
+    remote.close().catch(() => {})
+    this.#retry?.()
+  }
+
+  async #untilLost(): Promise<void> {
+    if (!this.#remote || this.#closed.signal.aborted) return
+    await new Promise<void>(resolve => {
+      this.#retry = resolve
+    })
+    this.#retry = undefined
+  }
+
+  /** After an attempt that failed, or a loss: waits before the next. */
+  async #drop(error: unknown): Promise<void> {
+    const remote = this.#remote
+    this.#remote = undefined
+    if (remote) remote.close().catch(() => {})
+    if (this.#closed.signal.aborted) return
+    this.#failure = error instanceof Error ? error : new Error(String(error))
+    const refused = hasCode(error, 'ERR_REPLICA_AHEAD', 'ERR_REPLICA_DIVERGED', 'ERR_REPLICA_STRANGER')
+    const nextAttemptMs = refused ? this.#backOff.mostMs : this.#backOff.nextMs()
+    this.#change({ state: refused ? 'refused' : 'lost', error, nextAttemptMs })
+    await new Promise<void>(resolve => {
+      const cancel = this.#options.clock.after(nextAttemptMs, resolve)
+      this.#retry = () => {
+        cancel()
+        resolve()
+      }
+    })
+    this.#retry = undefined
+  }
+
+  #change(change: KeptChange): void {
+    this.#state = change.state
+    if (change.state !== 'connecting') this.#tried()
+    this.#options.log.write('info', `${this.name} is ${change.state}`)
+    this.#options.onChange(change)
+    for (const watcher of this.#watchers.splice(0)) watcher()
+  }
+}
+
+export const isOutOfStep = (replica: Replica): boolean => replica instanceof KeptReplica && !replica.inStep
+
+const closedMeanwhile = (): RpmemError => new RpmemError('ERR_CLOSED', 'the pool was closed')
+
+type RefusalCode = 'ERR_REPLICA_AHEAD' | 'ERR_REPLICA_DIVERGED' | 'ERR_REPLICA_STRANGER'
+
+/** Who wrote there last, and since when. */
+function refusal(code: RefusalCode, name: string, { lineage }: ReplicaRecord): RpmemError {
+  const { number, since, writer, why } = lineage.current
+  const told = {
+    ERR_REPLICA_AHEAD: `${name} has gone on without this copy`,
+    ERR_REPLICA_DIVERGED: `${name} and this copy have both gone on without the other`,
+    ERR_REPLICA_STRANGER: `${name} is a replica of another pool`,
+  }
+  return new RpmemError(code, `${told[code]}: it was written by ${writer} since ${since} (${why})`, {
+    facts: { replica: name, generation: number, since, writer, why },
+  })
+}
