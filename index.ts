@@ -40,17 +40,23 @@ export {
 } from './initiator/index.js'
 export {
   type CopyPersistOptions,
+  type KeptState,
+  type Level,
   PersistError,
   type Persisting,
+  type Policy,
   type PoolEvents,
   type PoolPersistOptions,
   type PoolState,
   type PoolToken,
   type Receipt,
+  type ReplicaChange,
   type ReplicaFailure,
   type ReplicaLoss,
+  type ReplicaProgress,
   type ReplicaReceipt,
   type ReplicaStatus,
+  type ResyncOptions,
   type Transport,
   type TransportReason,
 } from './pool/index.js'

@@ -76,6 +76,7 @@ async function begin(
       lanes: Math.min(lanesRequested, choice.maxLanes),
       provider: choice.provider,
       inlineSize: session.dialect === 'pmdk' ? pmdkBufferSize : inlineSize,
+      claim: options.claim,
     }
     const grant = await ask(session, request)
     // From here on there is a pool to be taken back, for which the session is needed.

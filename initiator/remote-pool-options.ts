@@ -5,6 +5,7 @@ import {
   malformedAttribute,
   type PoolAttributes,
   pageSize,
+  type ReplicaRecord,
   RpmemError,
   systemClock,
 } from '../core/index.js'
@@ -58,6 +59,8 @@ export interface RemotePoolOptions extends TargetOptions {
   readonly maxLanes?: number
   /** Bytes mirrored, from pool offset 0; a multiple of the page size. Default: all of the memory. */
   readonly size?: number
+  /** What the copy here has been through: a target whose copy it has left behind refuses. Without it nobody asks. */
+  readonly claim?: ReplicaRecord | undefined
   readonly transport?: {
     /** Fail instead of taking another provider. */
     readonly require?: ProviderName
@@ -120,7 +123,7 @@ export function logOf({ log, environment = processEnvironment(), logLevel, logFi
 }
 
 /** One turn of the commands for the whole program, as in librpmem. */
-function rotationOf({ commands }: Environment): CommandRotation {
+export function rotationOf({ commands }: Environment): CommandRotation {
   const rotation = rotations.get(commands) ?? new CommandRotation(commands)
   rotations.set(commands, rotation)
   return rotation

@@ -1,10 +1,11 @@
 import { EventEmitter } from 'node:events'
 import { attributesAreZero, type Clock, hasCode, type Log, type PoolAttributes, RpmemError } from '../core/index.js'
 import type { DurabilityMethod, LaneOperation, Lanes, Memory } from '../fabric-native/index.js'
-import type { Persisting, Transport } from '../pool/index.js'
+import type { Keeping, Persisting, Transport } from '../pool/index.js'
 import { unlessAborted } from './abortable-wait.js'
 import { logFailure, logged } from './initiator-log.js'
 import { RemoteBounds } from './remote-bounds.js'
+import { keepingOf } from './remote-keeping.js'
 import { createOnTarget, type Opened, openOnTarget } from './remote-opening.js'
 import type { RemoteOperation, RemotePoolEvents, RemoteWait } from './remote-operation.js'
 import {
@@ -45,6 +46,7 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
   readonly #hasHeaders: boolean
   readonly #bounds: RemoteBounds
   readonly #defaults: LaneOperation
+  readonly #keeping: Keeping
   readonly #deadlineMs: number
   readonly #clock: Clock
   readonly #log: Log
@@ -69,6 +71,7 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
     this.#attributes = grant.attributes
     this.#hasHeaders = grant.attributes !== undefined && !attributesAreZero(grant.attributes)
     this.#bounds = new RemoteBounds({ name: this.name, size, laneCount: lanes.count, hasHeaders: this.#hasHeaders })
+    this.#keeping = keepingOf(session, grant, this)
     this.#deadlineMs = options.deadlineMs ?? 3000
     this.#defaults = { deadlineMs: this.#deadlineMs }
     this.#clock = target.clock
@@ -108,6 +111,11 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
   /** rpmem_remove(3). */
   static async remove(node: string, set: string, options: RemotePoolRemoveOptions = {}): Promise<void> {
     await logged(logOf(options), `remove ${node} ${set}`, removeRemotePool(node, set, options))
+  }
+
+  /** What the target knows of its copy, and can say of its content. */
+  get keeping(): Keeping {
+    return this.#keeping
   }
 
   /** As the headers on the target have them; undefined for a pool without headers. */

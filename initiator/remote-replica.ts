@@ -2,6 +2,7 @@ import type { PoolAttributes } from '../core/index.js'
 import type { DurabilityMethod } from '../fabric-native/index.js'
 import type {
   CreateRemoteRequest,
+  Keeping,
   Persisting,
   PersistOptions,
   RemoteConnector,
@@ -9,9 +10,10 @@ import type {
   RemoteRequest,
   Transport,
 } from '../pool/index.js'
+import { processEnvironment } from './environment.js'
 import { CommandRotation } from './remote-command.js'
 import { RemotePool } from './remote-pool.js'
-import type { RemotePoolOptions } from './remote-pool-options.js'
+import { type RemotePoolOptions, rotationOf } from './remote-pool-options.js'
 
 /** A remote pool in the place of a replica. */
 export class RemotePoolReplica implements RemoteReplica {
@@ -29,6 +31,10 @@ export class RemotePoolReplica implements RemoteReplica {
 
   get attributes(): PoolAttributes | undefined {
     return this.pool.attributes
+  }
+
+  get keeping(): Keeping {
+    return this.pool.keeping
   }
 
   get transport(): Transport {
@@ -76,11 +82,14 @@ export interface SshConnectorOptions extends Omit<RemotePoolOptions, 'command' |
 /** Reaches REPLICA lines by SSH and mirrors over lanes, with the same options for each. */
 export class SshConnector implements RemoteConnector {
   readonly #options: RemotePoolOptions
-  readonly #commands: CommandRotation | undefined
+  readonly #commands: CommandRotation
+  /** By replica: one that connects again takes no further command. */
+  readonly #taken = new Map<string, string>()
 
   constructor({ command, ...options }: SshConnectorOptions = {}) {
     this.#options = options
-    this.#commands = command === undefined ? undefined : new CommandRotation([command].flat())
+    const environment = options.environment ?? processEnvironment()
+    this.#commands = command === undefined ? rotationOf(environment) : new CommandRotation([command].flat())
   }
 
   async create(request: CreateRemoteRequest): Promise<RemoteReplica> {
@@ -94,8 +103,14 @@ export class SshConnector implements RemoteConnector {
     return new RemotePoolReplica(await RemotePool.open(node, set, memory, this.#with(request)), `${node} ${set}`)
   }
 
-  #with({ size, signal }: RemoteRequest): RemotePoolOptions {
-    const command = this.#commands?.take()
-    return { ...this.#options, size, ...(command !== undefined && { command }), ...(signal && { signal }) }
+  #with({ node, set, size, signal, claim }: RemoteRequest): RemotePoolOptions {
+    const command = this.#commandFor(`${node} ${set}`)
+    return { ...this.#options, size, claim, command, ...(signal && { signal }) }
+  }
+
+  #commandFor(replica: string): string {
+    const command = this.#taken.get(replica) ?? this.#commands.take()
+    this.#taken.set(replica, command)
+    return command
   }
 }

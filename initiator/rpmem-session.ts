@@ -1,4 +1,4 @@
-import { assert, type Clock, type PoolAttributes, RpmemError } from '../core/index.js'
+import { assert, type Clock, type PoolAttributes, type ReplicaRecord, RpmemError } from '../core/index.js'
 import type { ProviderReport } from '../fabric-native/index.js'
 import {
   acceptHello,
@@ -21,7 +21,10 @@ interface Waiting {
   readonly reject: (error: Error) => void
 }
 
-type Request = Extract<ControlMessage, { type: 'create' | 'open' | 'setAttributes' | 'close' | 'ping' }>
+type Request = Extract<
+  ControlMessage,
+  { type: 'create' | 'open' | 'setAttributes' | 'adopt' | 'sums' | 'close' | 'ping' }
+>
 type Unnumbered<R> = R extends Request ? Omit<R, 'id'> : never
 
 /** The conversation of the rpmem dialect (docs/protocol.md). Requests may overlap; answers find them by their number. */
@@ -62,15 +65,27 @@ export class RpmemSession extends DialectSession implements Session {
   }
 
   async create(request: PoolRequest, attributes: PoolAttributes | undefined): Promise<Grant> {
-    return grantOf(await this.#ask({ type: 'create', ...request, attributes }, 'ready', this.#deadlines.openMs))
+    return grantOf(
+      await this.#ask({ type: 'create', ...claiming(request), attributes }, 'ready', this.#deadlines.openMs),
+    )
   }
 
   async open(request: PoolRequest): Promise<Grant> {
-    return grantOf(await this.#ask({ type: 'open', ...request }, 'ready', this.#deadlines.openMs))
+    return grantOf(await this.#ask({ type: 'open', ...claiming(request) }, 'ready', this.#deadlines.openMs))
   }
 
   async setAttributes(attributes: PoolAttributes | undefined): Promise<void> {
     await this.#ask({ type: 'setAttributes', attributes }, 'done', this.#deadlines.answerMs)
+  }
+
+  async adopt(record: ReplicaRecord): Promise<void> {
+    await this.#ask({ type: 'adopt', record }, 'done', this.#deadlines.answerMs)
+  }
+
+  async sums(offset: number, length: number, blockSize: number): Promise<Uint8Array> {
+    const answer = await this.#ask({ type: 'sums', offset, length, blockSize }, 'blockSums', this.#deadlines.answerMs)
+    assert(answer.type === 'blockSums', 'the answer has the type that was asked for')
+    return answer.sums
   }
 
   async ping(): Promise<void> {
@@ -184,6 +199,8 @@ function lateError(answer: ControlType, deadlineMs: number | undefined): RpmemEr
     facts: { answer, deadlineMs },
   })
 }
+
+const claiming = (request: PoolRequest) => ({ ...request, claim: request.claim })
 
 function grantOf(message: ControlMessage): Grant {
   assert(message.type === 'ready', 'the answer has the type that was asked for')

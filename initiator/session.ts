@@ -1,4 +1,4 @@
-import type { PoolAttributes } from '../core/index.js'
+import type { PoolAttributes, ReplicaRecord } from '../core/index.js'
 import type { Dialect, DurabilityMethod, PersistMethod, ProviderName, ProviderReport } from '../fabric-native/index.js'
 
 /** What the initiator asks of a daemon, whichever dialect it speaks. */
@@ -13,6 +13,10 @@ export interface Session {
   create(request: PoolRequest, attributes: PoolAttributes | undefined): Promise<Grant>
   open(request: PoolRequest): Promise<Grant>
   setAttributes(attributes: PoolAttributes | undefined): Promise<void>
+  /** The copy on the target is this from now on; durable there when it resolves. Undefined where the dialect has no records. */
+  adopt?(record: ReplicaRecord): Promise<void>
+  /** Checksums of consecutive blocks of the target's pool, one behind the other. */
+  sums?(offset: number, length: number, blockSize: number): Promise<Uint8Array>
   /** Ends the session; the daemon removes the pool if it created it in this session and `remove` is set. */
   close(remove: boolean): Promise<void>
   /** Resolves with the answer; undefined where the dialect knows no ping. */
@@ -32,6 +36,8 @@ export interface PoolRequest {
   readonly lanes: number
   readonly provider: ProviderName
   readonly inlineSize: number
+  /** What our copy has been through. */
+  readonly claim?: ReplicaRecord | undefined
 }
 
 /** What the daemon grants: where the lanes connect and what they may do. */
@@ -50,6 +56,8 @@ export interface Grant {
   readonly attributes: PoolAttributes | undefined
   /** For the tokens of the lanes. */
   readonly secret: Uint8Array | undefined
+  /** What the target's copy has been through; undefined if it has no record. */
+  readonly record?: ReplicaRecord | undefined
 }
 
 export interface SessionDeadlines {

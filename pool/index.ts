@@ -1,6 +1,8 @@
+export { blockSumSize, blockSums } from './block-sums.js'
 export { decodeHeader, encodeHeader, headerChecksum, type PartHeader } from './header.js'
 export { attributesOf, checkAttributes } from './header-attributes.js'
 export { checkHeaders, type HeaderPage } from './header-check.js'
+export type { Keeping } from './keeping.js'
 export type { KeptState } from './kept-replica.js'
 export {
   type HeaderOptions,
@@ -10,6 +12,7 @@ export {
   type ReplicaLayout,
   replicaLayout,
 } from './layout.js'
+export { admit } from './lineage-check.js'
 export { nativeStorage } from './native-storage.js'
 export { PersistError, type ReplicaFailure } from './persist-error.js'
 export type { Level, Policy } from './policy.js'
@@ -24,6 +27,7 @@ export type {
 } from './pool-options.js'
 export type { PoolToken } from './pool-share.js'
 export { Receipt, type ReplicaReceipt, type ReplicaStatus } from './receipt.js'
+export { RecordFile, type RecordStore, recordPath } from './record-file.js'
 export type { CreateRemoteRequest, RemoteConnector, RemoteReplica, RemoteRequest } from './remote-connector.js'
 export type { Persisting, PersistOptions, Replica } from './replica.js'
 export {

@@ -7,12 +7,12 @@ import {
   type Random,
   type ReplicaRecord,
   RpmemError,
-  relate,
 } from '../core/index.js'
 import type { DurabilityMethod, Memory } from '../fabric-native/index.js'
 import { BackOff, type BackOffOptions } from './back-off.js'
 import type { DirtyMap } from './dirty-map.js'
 import type { Keeping } from './keeping.js'
+import { admit } from './lineage-check.js'
 import type { PoolLineage } from './pool-lineage.js'
 import type { RemoteReplica } from './remote-connector.js'
 import type { Persisting, PersistOptions, Replica } from './replica.js'
@@ -286,12 +286,9 @@ export class KeptReplica implements RemoteReplica {
 
   /** Only if the map is the whole difference may the rest be trusted. Throws if the copy must not be overwritten. */
   #mustCompare(record: ReplicaRecord | undefined): boolean {
-    const { map, lineage } = this.#options
+    const { map } = this.#options
     if (!record) return true
-    const relation = relate(lineage.lineage, record.lineage)
-    if (relation.kind === 'stranger') throw refusal('ERR_REPLICA_STRANGER', this.name, record)
-    if (relation.kind === 'ahead') throw refusal('ERR_REPLICA_AHEAD', this.name, record)
-    if (relation.kind === 'diverged') throw refusal('ERR_REPLICA_DIVERGED', this.name, record)
+    admit(this.name, this.#ourRecord(), record)
     return this.#unproved || record.touched || map.base !== record.lineage.current.id
   }
 
@@ -380,18 +377,3 @@ export class KeptReplica implements RemoteReplica {
 export const isOutOfStep = (replica: Replica): boolean => replica instanceof KeptReplica && !replica.inStep
 
 const closedMeanwhile = (): RpmemError => new RpmemError('ERR_CLOSED', 'the pool was closed')
-
-type RefusalCode = 'ERR_REPLICA_AHEAD' | 'ERR_REPLICA_DIVERGED' | 'ERR_REPLICA_STRANGER'
-
-/** Who wrote there last, and since when. */
-function refusal(code: RefusalCode, name: string, { lineage }: ReplicaRecord): RpmemError {
-  const { number, since, writer, why } = lineage.current
-  const told = {
-    ERR_REPLICA_AHEAD: `${name} has gone on without this copy`,
-    ERR_REPLICA_DIVERGED: `${name} and this copy have both gone on without the other`,
-    ERR_REPLICA_STRANGER: `${name} is a replica of another pool`,
-  }
-  return new RpmemError(code, `${told[code]}: it was written by ${writer} since ${since} (${why})`, {
-    facts: { replica: name, generation: number, since, writer, why },
-  })
-}

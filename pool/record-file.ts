@@ -2,6 +2,9 @@ import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, write
 import { dirname } from 'node:path'
 import { decodeReplicaRecord, encodeReplicaRecord, type ReplicaRecord, RpmemError, systemCode } from '../core/index.js'
 
+/** The file that says what a copy has been through, by the path of its first part. */
+export const recordPath = (beside: string): string => `${beside}.record`
+
 /** Where a copy of a pool keeps its record. */
 export interface RecordStore {
   /** Undefined if there is none. ERR_RECORD if it is damaged or cannot be read. */

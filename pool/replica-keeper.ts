@@ -7,7 +7,7 @@ import { type KeptChange, KeptReplica, type KeptReplicaOptions } from './kept-re
 import { Part } from './part.js'
 import { PoolLineage } from './pool-lineage.js'
 import type { ResyncOptions } from './pool-options.js'
-import { RecordFile } from './record-file.js'
+import { RecordFile, recordPath } from './record-file.js'
 import type { ResyncProgress } from './resync.js'
 import type { Storage } from './storage.js'
 
@@ -123,7 +123,9 @@ function openMap(memory: Memory, size: number, generation: string | undefined, c
   return created ? DirtyMap.format(memory, size, unknownBase) : DirtyMap.load(memory, size)
 }
 
-export const recordPath = (beside: string): string => `${beside}.record`
+/** Is it a map of what a replica of the pool with this first part misses? */
+export const isMapOf = (first: string, file: string): boolean =>
+  file.startsWith(`${first}.missing-`) && /^[0-9a-f]{8}$/.test(file.slice(first.length + '.missing-'.length))
 
 export const mapPath = (beside: string, name: string): string =>
   `${beside}.missing-${createHash('sha256').update(name).digest('hex').slice(0, 8)}`

@@ -5,6 +5,7 @@ import { attributesOf, replaceAttributes } from './header-attributes.js'
 import type { ReplicaLayout } from './layout.js'
 import type { Part } from './part.js'
 import { at, closeAll, discard, unlinkAll } from './part-list.js'
+import { RecordFile, type RecordStore, recordPath } from './record-file.js'
 import { shutdownState } from './shutdown-state.js'
 
 /** The parts of one replica, open, locked and mapped. */
@@ -40,6 +41,11 @@ export class ReplicaParts {
   get attributes(): PoolAttributes | undefined {
     const first = this.#headers[0]
     return first && attributesOf(first)
+  }
+
+  /** Beside the first part, and removed with it. */
+  get record(): RecordStore {
+    return new RecordFile(recordPath(at(this.#parts, 0).path))
   }
 
   get paths(): string[] {
@@ -98,7 +104,10 @@ export class ReplicaParts {
    */
   remove(): Promise<void> {
     assert(!this.closed, 'open parts are removed')
-    this.#closing = this.#close(() => (this.#written ? discard(this.#parts, this.#written) : unlinkAll(this.#parts)))
+    this.#closing = this.#close(async () => {
+      this.record.remove()
+      await (this.#written ? discard(this.#parts, this.#written) : unlinkAll(this.#parts))
+    })
     return this.#closing
   }
 

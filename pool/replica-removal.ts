@@ -3,6 +3,7 @@ import { type HeaderOptions, type PartPlace, replicaLayout } from './layout.js'
 import { nativeStorage } from './native-storage.js'
 import { Part } from './part.js'
 import { closeAll } from './part-list.js'
+import { removeNotes } from './replica-notes.js'
 import type { Storage } from './storage.js'
 
 export interface RemoveReplicaPartsRequest {
@@ -31,6 +32,7 @@ export async function removeReplicaParts({ replicas, options, storage }: RemoveR
     }
     // The locks are held until the last name is gone.
     for (const part of claimed) await part.unlink()
+    for (const [first] of replicas) if (first) await removeNotes(first.path)
   } finally {
     await closeAll(claimed)
   }
@@ -54,6 +56,7 @@ export async function removePart(path: string, storage: Storage = nativeStorage)
   const part = await Part.claim(path, storage)
   try {
     await part.unlink()
+    await removeNotes(path)
   } finally {
     await part.close()
   }

@@ -1,5 +1,6 @@
 import { describe, RpmemError } from '../core/index.js'
 import { type ProviderName, providerNames } from '../fabric-native/index.js'
+import { blockSumSize, blockSums } from '../pool/index.js'
 import {
   type ControlMessage,
   checkAccept,
@@ -11,6 +12,7 @@ import {
   failureOf,
   laneTokens,
   makeLaneSecret,
+  maxSumsSize,
   ourCapabilities,
   ourVersions,
   violation,
@@ -60,6 +62,10 @@ export class RpmemDialogue implements Dialogue {
         return this.#serve(message)
       case 'setAttributes':
         return this.#setAttributes(message)
+      case 'adopt':
+        return this.#adopt(message)
+      case 'sums':
+        return this.#sums(message)
       case 'ping':
         this.#say({ type: 'pong', id: message.id, activeLanes: this.serving?.service.counters().activeLanes ?? 0 })
         return 'go on'
@@ -112,6 +118,30 @@ export class RpmemDialogue implements Dialogue {
     }
   }
 
+  async #adopt(message: ControlMessage<'adopt'>): Promise<Verdict> {
+    try {
+      if (!this.serving) throw notServing()
+      this.serving.pool.record.write(message.record)
+      this.#say({ type: 'done', id: message.id })
+    } catch (error) {
+      return this.#fail(message, error, 'go on')
+    }
+    return 'go on'
+  }
+
+  async #sums(message: ControlMessage<'sums'>): Promise<Verdict> {
+    try {
+      if (!this.serving) throw notServing()
+      const { offset, length, blockSize } = message
+      checkSums(message, this.serving.size)
+      const sums = blockSums(this.serving.pool.memory, offset, length, blockSize)
+      this.#say({ type: 'blockSums', id: message.id, sums })
+    } catch (error) {
+      return this.#fail(message, error, 'go on')
+    }
+    return 'go on'
+  }
+
   /** Lanes that could not be connected in time fail the close, and with it the creation, unless the pool is to go anyway. */
   async #close(message: ControlMessage<'close'>): Promise<Verdict> {
     const { serving } = this
@@ -137,6 +167,19 @@ export class RpmemDialogue implements Dialogue {
 
 const notServing = (): RpmemError => new RpmemError('ERR_PROTOCOL', 'no pool was created or opened in this session')
 
+/** No more is read than is served, and no more is answered than a frame holds. */
+function checkSums({ offset, length, blockSize }: ControlMessage<'sums'>, size: number): void {
+  const most = maxSumsSize / blockSumSize
+  if (offset + length <= size && Math.ceil(length / blockSize) <= most) return
+  throw new RpmemError(
+    'ERR_RANGE',
+    `checksums are of at most ${most} blocks inside the ${size} bytes that are served`,
+    {
+      facts: { offset, length, blockSize, size },
+    },
+  )
+}
+
 function serveRequest(message: Begin) {
   const { type: kind, poolSet, size, lanes } = message
   if (lanes === 0 || size === 0)
@@ -145,7 +188,8 @@ function serveRequest(message: Begin) {
     })
   const attributes = message.type === 'create' ? message.attributes : undefined
   const inlineSize = Math.min(message.inlineSize, maxInlineSize)
-  return { kind, poolSet, size, lanes, provider: knownProvider(message.provider), inlineSize, attributes }
+  const { claim } = message
+  return { kind, poolSet, size, lanes, provider: knownProvider(message.provider), inlineSize, attributes, claim }
 }
 
 function knownProvider(name: string): ProviderName {
@@ -170,5 +214,6 @@ function ready(id: number, serving: Serving, inlineSize: number, secret: Uint8Ar
     poolSize: pool.size,
     attributes: pool.attributes,
     secret,
+    record: serving.record,
   } as const
 }

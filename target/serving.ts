@@ -1,5 +1,6 @@
-import { hasCode, KiB, type PoolAttributes, RpmemError } from '../core/index.js'
+import { hasCode, KiB, type PoolAttributes, type ReplicaRecord, RpmemError } from '../core/index.js'
 import type { ListenOptions, PersistMethod, ProviderName, Service } from '../fabric-native/index.js'
+import { admit } from '../pool/index.js'
 import { choosePersistMethod, type PersistChoice } from './persist-policy.js'
 import type { StoredPool, TargetNode } from './target-node.js'
 
@@ -13,6 +14,8 @@ export interface ServeRequest {
   readonly inlineSize: number
   /** Of a pool to be created. */
   readonly attributes?: PoolAttributes | undefined
+  /** What the initiator's copy has been through, if it knows. */
+  readonly claim?: ReplicaRecord | undefined
 }
 
 /** How a lane shows that it belongs to this session. */
@@ -33,13 +36,27 @@ type InBand = 'connecting' | 'connected' | RpmemError
 export class Serving {
   readonly pool: StoredPool
   readonly service: Service
+  /** Of this copy, as it was before the session. */
+  readonly record: ReplicaRecord | undefined
   readonly #choice: PersistChoice
   readonly #created: boolean
+  /** Bytes served, from pool offset 0. */
+  readonly size: number
   readonly #node: TargetNode
   readonly #settled: Promise<void>
   #inBand: InBand = 'connecting'
 
-  private constructor(node: TargetNode, created: boolean, pool: StoredPool, service: Service, choice: PersistChoice) {
+  private constructor(
+    node: TargetNode,
+    created: boolean,
+    pool: StoredPool,
+    service: Service,
+    choice: PersistChoice,
+    record: ReplicaRecord | undefined,
+    size: number,
+  ) {
+    this.size = size
+    this.record = record
     this.#node = node
     this.#created = created
     this.pool = pool
@@ -58,12 +75,13 @@ export class Serving {
       ? await node.store.create(request.poolSet, request.size, request.attributes)
       : await node.store.open(request.poolSet, request.size)
     try {
+      const record = receive(pool, created, request)
       const { apmEnabled } = node
       const { dialect } = admission
       const durability = pool.memory.method
       const choice = choosePersistMethod({ apmEnabled, durability, dialect, provider: request.provider })
       const service = await listen(node, await listenOptions(node, request, admission, pool, choice.method))
-      const serving = new Serving(node, created, pool, service, choice)
+      const serving = new Serving(node, created, pool, service, choice, record, request.size)
       serving.#announce(request)
       return serving
     } catch (error) {
@@ -132,6 +150,15 @@ export class Serving {
     this.#inBand = RpmemError.wrap('ERR_IN_BAND_REFUSED', 'not every lane was connected', error)
     this.#node.log.write('warn', `not every lane was connected: ${error instanceof Error ? error.message : error}`)
   }
+}
+
+/** This copy's record. A copy that the initiator has left behind must not be written to by it: so a fenced writer is stopped. */
+function receive(pool: StoredPool, created: boolean, { poolSet, claim }: ServeRequest): ReplicaRecord | undefined {
+  if (created) pool.record.remove()
+  const record = pool.record.read()
+  if (record && claim) admit(poolSet, claim, record)
+  if (record && !claim && !record.touched) pool.record.write({ ...record, touched: true })
+  return record
 }
 
 async function listenOptions(

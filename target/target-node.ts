@@ -1,5 +1,6 @@
 import type { Clock, Log, PoolAttributes, Random } from '../core/index.js'
 import type { Fabric, Memory, ProviderReport } from '../fabric-native/index.js'
+import type { RecordStore } from '../pool/index.js'
 import type { SshConnection } from './ssh-connection.js'
 
 /** A pool that is open, locked and mapped on this node. */
@@ -9,6 +10,8 @@ export interface StoredPool {
   readonly size: number
   /** Undefined for a pool without headers. */
   readonly attributes: PoolAttributes | undefined
+  /** What this copy has been through. */
+  readonly record: RecordStore
   /** Replaces what the headers say, also while the pool is in use; ERR_ATTRIBUTES if that does not fit the pool. */
   setAttributes(attributes: PoolAttributes | undefined): Promise<void>
   /** Unmaps and unlocks; the parts stay. Idempotent. */

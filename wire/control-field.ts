@@ -1,4 +1,14 @@
-import { type Fact, type PoolAttributes, signatureSize, userFlagsSize, uuidSize } from '../core/index.js'
+import {
+  decodeReplicaRecord,
+  encodeReplicaRecord,
+  type Fact,
+  type PoolAttributes,
+  type ReplicaRecord,
+  replicaRecordSize,
+  signatureSize,
+  userFlagsSize,
+  uuidSize,
+} from '../core/index.js'
 import { ceiling, type Field, hex, integer, isObject, list, oneOf, record, text } from './json-field.js'
 import { checkPoolSetName, maxPoolSetNameSize, poolSetNameRule } from './pool-set-name.js'
 import { violation } from './violation.js'
@@ -33,6 +43,21 @@ export const poolSet: Field<string> = {
     checkPoolSetName(value)
     return value
   },
+}
+
+const recordBytes = hex(replicaRecordSize)
+
+/** A replica record in the bytes that it has on the media. */
+export const replicaRecord: Field<ReplicaRecord> = {
+  read(json, where) {
+    const bytes = recordBytes.read(json, where)
+    try {
+      return decodeReplicaRecord(bytes)
+    } catch {
+      throw violation(where.message, `${where.field} is a sound replica record`, { field: where.field })
+    }
+  },
+  write: value => recordBytes.write(encodeReplicaRecord(value)),
 }
 
 /** Lowest and highest version of the dialect that an end speaks. */

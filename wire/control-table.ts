@@ -1,6 +1,19 @@
 import { count64be, KiB, struct, u32be } from '../core/index.js'
-import { attributes, facts, offers, poolSet, versions } from './control-field.js'
-import { type FieldValues, flag, hex, integer, list, nullable, oneOf, record, text, word64 } from './json-field.js'
+import { attributes, facts, offers, poolSet, replicaRecord, versions } from './control-field.js'
+import {
+  type FieldValues,
+  flag,
+  hex,
+  hexUpTo,
+  integer,
+  list,
+  nullable,
+  oneOf,
+  optional,
+  record,
+  text,
+  word64,
+} from './json-field.js'
 import { laneSecretSize } from './lane-token.js'
 
 /** As PMDK's request header; `size` counts the whole frame. */
@@ -19,7 +32,12 @@ const request = {
   lanes: u32,
   provider: text(32),
   inlineSize: integer(0),
+  /** What the initiator's copy has been through; without it the initiator knows nothing of generations. */
+  claim: optional(replicaRecord),
 }
+
+/** 2048 checksums of 16 bytes. */
+export const maxSumsSize = 32 * KiB
 
 /**
  * The messages of the rpmem dialect (docs/protocol.md), each by its fields. A field that is `nullable` is null on the wire
@@ -46,6 +64,8 @@ export const controlTable = {
       poolSize: integer(0),
       attributes: nullable(attributes),
       secret: hex(laneSecretSize),
+      /** Of the target's copy, as it was before this session. */
+      record: optional(replicaRecord),
     },
   },
   setAttributes: { value: 0x1006, fields: { id, attributes: nullable(attributes) } },
@@ -53,6 +73,11 @@ export const controlTable = {
   done: { value: 0x1008, fields: { id } },
   ping: { value: 0x1009, fields: { id } },
   pong: { value: 0x100a, fields: { id, activeLanes: u32 } },
+  /** The target's copy is this from now on. */
+  adopt: { value: 0x100c, fields: { id, record: replicaRecord } },
+  /** Asks for the checksums of consecutive blocks of the pool. */
+  sums: { value: 0x100d, fields: { id, offset: integer(0), length: integer(1), blockSize: integer(4 * KiB) } },
+  blockSums: { value: 0x100e, fields: { id, sums: hexUpTo(maxSumsSize) } },
   /** Replaces any answer; with id 0 it replaces `hello`. `errno` is positive. */
   failure: {
     value: 0x100b,

@@ -1,6 +1,6 @@
 export type { RemoteFact, RemoteFacts, Report, ReportedOffer, VersionRange } from './control-field.js'
 export { decodeControl, encodeControl } from './control-message.js'
-export { type ControlMessage, type ControlType, controlHeader, maxControlSize } from './control-table.js'
+export { type ControlMessage, type ControlType, controlHeader, maxControlSize, maxSumsSize } from './control-table.js'
 export { errorOf, failureOf } from './failure.js'
 export { encodeFirstWord, type FirstWord, FirstWordReader, rpmemWord } from './first-word.js'
 export { controlShape, pmdkRequestShape, pmdkResponseShape } from './frame-shapes.js'

@@ -9,6 +9,11 @@ export interface Field<T> {
   write(value: T): Json
 }
 
+/** A field that may not be there at all. */
+export interface OptionalField<T> extends Field<T | undefined> {
+  readonly optional: true
+}
+
 export type FieldValue<F> = F extends Field<infer T> ? T : never
 
 /** For the error: which message, which field. */
@@ -69,6 +74,20 @@ export const hex = (size: number): Field<Uint8Array> => ({
   },
 })
 
+/** The same for at most so many bytes. */
+export const hexUpTo = (most: number): Field<Uint8Array> => ({
+  read(json, where) {
+    if (typeof json === 'string' && json.length <= most * 2 && /^([0-9a-f]{2})*$/.test(json)) {
+      return new Uint8Array(Buffer.from(json, 'hex'))
+    }
+    throw wrong(where, `at most ${most} bytes in hexadecimal`)
+  },
+  write(value) {
+    assert(value.length <= most, `a control field holds at most ${most} bytes`)
+    return Buffer.from(value).toString('hex')
+  },
+})
+
 const maxU64 = 2n ** 64n - 1n
 
 /** 64 bits that are no count, in decimal text. */
@@ -92,6 +111,9 @@ export const nullable = <T>(field: Field<T>): Field<T | undefined> => ({
   write: value => (value === undefined ? null : field.write(value)),
 })
 
+/** As nullable, but undefined is left out, as an older peer does that knows nothing of it. */
+export const optional = <T>(field: Field<T>): OptionalField<T> => ({ ...nullable(field), optional: true })
+
 export const list = <T>(field: Field<T>, most: number): Field<readonly T[]> => ({
   read(json, where) {
     if (!Array.isArray(json) || json.length > most) throw wrong(where, `a list of at most ${most} entries`)
@@ -104,7 +126,10 @@ export const list = <T>(field: Field<T>, most: number): Field<readonly T[]> => (
 })
 
 export type Fields = Readonly<Record<string, Field<never> | Field<unknown>>>
-export type FieldValues<F extends Fields> = { readonly [K in keyof F]: FieldValue<F[K]> }
+type OptionalKeys<F extends Fields> = { [K in keyof F]: F[K] extends { optional: true } ? K : never }[keyof F]
+export type FieldValues<F extends Fields> = { readonly [K in Exclude<keyof F, OptionalKeys<F>>]: FieldValue<F[K]> } & {
+  readonly [K in OptionalKeys<F>]?: FieldValue<F[K]>
+}
 
 export function isObject(json: unknown): json is Readonly<Record<string, unknown>> {
   return typeof json === 'object' && json !== null && !Array.isArray(json)
@@ -114,15 +139,17 @@ export function isObject(json: unknown): json is Readonly<Record<string, unknown
 export const record = <F extends Fields>(fields: F): Field<FieldValues<F>> => ({
   read(json, where) {
     if (!isObject(json)) throw wrong(where, 'an object')
-    const entries = Object.entries(fields).map(([key, field]) => {
+    const entries = Object.entries(fields).flatMap(([key, field]) => {
       const inner = { message: where.message, field: where.field === '' ? key : `${where.field}.${key}` }
-      if (!Object.hasOwn(json, key)) throw wrong(inner, 'missing')
-      return [key, field.read(json[key], inner)]
+      if (Object.hasOwn(json, key)) return [[key, field.read(json[key], inner)]]
+      if ('optional' in field) return []
+      throw wrong(inner, 'missing')
     })
     return Object.fromEntries(entries) as FieldValues<F>
   },
   write(value) {
     const values = value as Readonly<Record<string, never>>
-    return Object.fromEntries(Object.entries(fields).map(([key, field]) => [key, field.write(values[key] as never)]))
+    const said = Object.entries(fields).filter(([key, field]) => !('optional' in field && values[key] === undefined))
+    return Object.fromEntries(said.map(([key, field]) => [key, field.write(values[key] as never)]))
   },
 })

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
@@ -98,6 +98,13 @@ export class TargetHost {
 
   content(target: string, name: string): Buffer {
     return readFileSync(this.part(target, name))
+  }
+
+  /** Takes the pool set of a target away until the returned function is called: the target refuses to open it. */
+  hide(target: string): () => void {
+    const path = this.part(target, 'x.set')
+    renameSync(path, `${path}.hidden`)
+    return () => renameSync(`${path}.hidden`, path)
   }
 
   /** What lies beside the pool set of a target. */

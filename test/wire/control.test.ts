@@ -272,7 +272,7 @@ t.test('a name that cannot travel is the caller`s mistake; any other wrong value
 
 t.test('a frame whose type or size is not that of any message is refused', async t => {
   t.throws(() => decodeControl(frame(0x1000, '{}')), { code: 'ERR_PROTOCOL' })
-  t.throws(() => decodeControl(frame(0x100c, '{}')), { code: 'ERR_PROTOCOL' })
+  t.throws(() => decodeControl(frame(0x100f, '{}')), { code: 'ERR_PROTOCOL' })
   t.throws(() => decodeControl({ type: 0x1001, bytes: new Uint8Array(11) }), { code: 'ERR_PROTOCOL' })
   t.throws(() => decodeControl(frame(0x1009, ' '.repeat(maxControlSize))), { code: 'ERR_PROTOCOL' })
 })

@@ -28,7 +28,7 @@ t.test('a header is judged as soon as it is complete, without waiting for its bo
     ['PMDK answer that is a request', pmdkResponseShape, header('00000001', '000000000000009f', '00000000')],
     ['control message beyond 64 KiB', controlShape, header('00001001', '0000000000010001')],
     ['control message shorter than its header', controlShape, header('00001001', '0000000000000000')],
-    ['control message of an unknown type', controlShape, header('0000100c', '0000000000000020')],
+    ['control message of an unknown type', controlShape, header('0000100f', '0000000000000020')],
   ]
   for (const [name, shape, bytes] of cases) {
     const framer = new Framer(shape)
