@@ -32,6 +32,7 @@ function bracketed(text: string, start: number): TargetAddress {
   const end = text.indexOf(']', start)
   if (end < 0) throw wrong(text, start, 'the bracket is not closed')
   const host = checkWord(text, 'host', text.slice(start + 1, end), start + 1)
+  if (host.includes(':') && !isIPv6(host)) throw wrong(text, start + 1, 'the brackets hold no IPv6 address')
   const tail = text.slice(end + 1)
   if (tail === '') return { host }
   if (!tail.startsWith(':')) throw wrong(text, end + 1, 'only a colon and a port may follow the bracket')
@@ -52,11 +53,11 @@ function bareIPv6(text: string, rest: string, start: number, colon: number): str
   throw wrong(text, start + rest.indexOf(':', colon + 1), 'more than one colon, but it is no IPv6 address')
 }
 
-/** A word that begins with `-` would be an option to an external ssh, and blanks would end the word. */
+/** A word that begins with `-` would be an option to an external ssh, and blanks would end the word, those of Unicode for its reader. */
 function checkWord(text: string, noun: string, word: string, start: number): string {
   if (word === '') throw wrong(text, start, `the ${noun} is empty`)
   if (word.startsWith('-')) throw wrong(text, start, `the ${noun} begins with a hyphen`)
-  const foreign = /[^\w.:%+~$\-\u0080-\uffff]/.exec(word)
+  const foreign = /[^\w.:%+~$\-\u00a1-\uffff]|\s/.exec(word)
   if (foreign) throw wrong(text, start + foreign.index, `the ${noun} contains ${JSON.stringify(foreign[0])}`)
   return word
 }

@@ -25,6 +25,7 @@ export function parseDirective(source: string, file: string, line: number): Dire
   const [keyword, ...rest] = words
   if (keyword === undefined) return undefined
   const directive = { keyword: keyword.toLowerCase(), words: rest, file, line }
+  if (keyword === '') throw configError(directive, 'the keyword is empty')
   if (rest.length === 0) throw configError(directive, `${keyword} has no value`)
   return directive
 }

@@ -38,6 +38,9 @@ const bad = [
   ['ho;st', 3],
   ["me@ho'st", 6],
   ['ho\nst', 3],
+  ['ho\u3000st', 3],
+  ['ho\u009bst', 3],
+  ['[node2:7]', 2],
 ] as const
 
 for (const [text, position] of bad) {

@@ -137,6 +137,7 @@ t.test('a lax host key policy is not followed, and said so', async t => {
 const wrong = [
   ['Port many', /Port is not a number/],
   ['Port', /has no value/],
+  ['"" x', /keyword is empty/],
   ['User "half', /quotation mark/],
   ['ProxyCommand nc %h %p', /ProxyCommand is not supported/],
   ['ProxyJump -x', /ProxyJump names no address/],

@@ -1,0 +1,3 @@
+import { poolSetTarget } from '../poolset-target.js'
+
+export const target = poolSetTarget('ini')
