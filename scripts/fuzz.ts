@@ -29,7 +29,7 @@ interface Limits {
   readonly keep: boolean
 }
 
-const nativeSmokeRuns = 400_000
+const nativeSmokeRuns = 200_000
 /** Of a corpus in TypeScript, the inputs that have taken most branches. */
 const keptInputs = 40
 const smokeSeed = 20261121

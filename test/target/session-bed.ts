@@ -52,7 +52,7 @@ export interface Bed {
   released(): boolean
 }
 
-export function bed(t: Pick<Test, "testdir">, changes: Partial<TargetNode> = {}): Bed {
+export function bed(t: Pick<Test, 'testdir'>, changes: Partial<TargetNode> = {}): Bed {
   const dir = t.testdir({ pools: {}, parts: {} })
   const pools = join(dir, 'pools')
   const parts = join(dir, 'parts')
