@@ -25,6 +25,8 @@ export {
   type ProviderName,
 } from './fabric-native/index.js'
 export {
+  checkVersion,
+  librpmemVersion,
   Pool,
   type PoolCreateOptions,
   type PoolOpenOptions,

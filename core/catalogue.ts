@@ -1,6 +1,6 @@
 /**
- * Every error that rpmem can raise: what the code means, what to do, and the errno that PMDK's library sets for the same
- * condition where it has one. docs/errors.md and `rpmem explain` are printed from this table.
+ * Every error that rpmem can raise: what the code means, what to do, and the errno that librpmem sets for the same condition
+ * where it has one: all that goes wrong before the daemon's first word is ECONNRESET there. docs/errors.md and `rpmem explain` are printed from this table.
  */
 export interface CatalogueEntry {
   readonly meaning: string
@@ -30,6 +30,7 @@ export const errno = {
   EHOSTUNREACH: 113,
   EREMOTEIO: 121,
   ENOMEDIUM: 123,
+  EMEDIUMTYPE: 124,
   ECANCELED: 125,
 } as const
 
@@ -215,12 +216,12 @@ export const catalogue = {
   ERR_PORT_UNREACHABLE: {
     meaning: 'The data port of the target cannot be reached.',
     remedy: 'Open the port range of the target in its firewall; SSH alone is not enough for the data path.',
-    errno: errno.EHOSTUNREACH,
+    errno: errno.EREMOTEIO,
   },
   ERR_IN_BAND_REFUSED: {
     meaning: 'The target refused an in-band connection.',
     remedy: 'The connection did not present the secret of its session, or came from another address.',
-    errno: errno.ECONNREFUSED,
+    errno: errno.EREMOTEIO,
   },
   ERR_TARGET_LOST: {
     meaning: 'The connection to the target broke while the pool was in use.',
@@ -275,42 +276,42 @@ export const catalogue = {
   ERR_HOST_UNKNOWN: {
     meaning: 'The host name cannot be resolved.',
     remedy: 'Check the spelling, the resolver and the HostName of the ssh configuration.',
-    errno: errno.EHOSTUNREACH,
+    errno: errno.ENOMEDIUM,
   },
   ERR_SSH_REFUSED: {
     meaning: 'Nothing accepts SSH connections at that address.',
     remedy: 'Check that sshd runs there and that the port is right.',
-    errno: errno.ECONNREFUSED,
+    errno: errno.ECONNRESET,
   },
   ERR_SSH_UNREACHABLE: {
     meaning: 'No SSH connection could be made.',
     remedy: 'The cause holds the network error.',
-    errno: errno.EHOSTUNREACH,
+    errno: errno.ECONNRESET,
   },
   ERR_HOST_KEY_UNKNOWN: {
     meaning: 'The host key of the target is not in known_hosts.',
     remedy: 'Compare the fingerprint with that of the host, then add it with ssh-keyscan or by logging in once.',
-    errno: errno.EACCES,
+    errno: errno.ECONNRESET,
   },
   ERR_HOST_KEY_CHANGED: {
     meaning: 'The host key of the target differs from the one in known_hosts.',
     remedy: 'Either the host was set up anew or somebody stands in between; do not go on before you know which.',
-    errno: errno.EACCES,
+    errno: errno.ECONNRESET,
   },
   ERR_SSH_AUTHENTICATION: {
     meaning: 'The target refused every key that was offered.',
     remedy: 'Start an agent, or name an identity file, whose public key is in authorized_keys of that user.',
-    errno: errno.EACCES,
+    errno: errno.ECONNRESET,
   },
   ERR_SSH_IDENTITY: {
     meaning: 'An identity file cannot be used.',
     remedy: 'It is missing, unreadable, encrypted without an agent, or not a private key.',
-    errno: errno.EACCES,
+    errno: errno.ECONNRESET,
   },
   ERR_SSH_CONFIG: {
     meaning: 'The ssh configuration asks for something that cannot be done.',
     remedy: 'The message names the directive; RPMEM_SSH=ssh uses the external client instead.',
-    errno: errno.EINVAL,
+    errno: errno.ECONNRESET,
   },
   ERR_SSH_CLIENT: {
     meaning: 'The external ssh client named by RPMEM_SSH failed.',

@@ -1,6 +1,7 @@
 export { formatAddress, parseAddress, type TargetAddress } from './address.js'
 export { type Environment, processEnvironment, readEnvironment } from './environment.js'
 export { ExternalClient } from './external-client.js'
+export { checkVersion, librpmemVersion } from './librpmem-version.js'
 export type { RemoveOptions } from './remote-command.js'
 export type { RemoteOperation, RemotePoolEvents, RemoteWait } from './remote-operation.js'
 export { RemotePool } from './remote-pool.js'

@@ -61,12 +61,9 @@ async function run(target: Target, command: string, signal: AbortSignal | undefi
 function failure(set: string, report: Removal): RpmemError {
   const exitCode = report.end?.exitCode
   const code = exitCode === undefined ? undefined : codes[exitCode]
-  if (exitCode === undefined || exitCode >= 126) return endedTooEarly(report)
-  const error = remoteError(
-    code ?? 'ERR_REMOTE',
-    `the pool of ${set} was not removed (exit status ${exitCode})`,
-    report,
-    { set },
-  )
+  if (exitCode === undefined) return endedTooEarly(report)
+  const rule = `the pool of ${set} was not removed (exit status ${exitCode})`
+  const error = exitCode >= 126 ? endedTooEarly(report) : remoteError(code ?? 'ERR_REMOTE', rule, report, { set })
+  // As librpmem has it, also where the number is none of the daemon's but a shell's.
   return new RpmemError(error.code, error.message, { facts: error.facts, cause: error.cause, errno: exitCode })
 }

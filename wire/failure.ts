@@ -1,6 +1,7 @@
 import { catalogue, describe, type ErrorCode, type Fact, RpmemError } from '../core/index.js'
 import { limitFacts, type RemoteFact, type RemoteFacts } from './control-field.js'
 import type { ControlMessage } from './control-table.js'
+import { refusalErrno } from './pmdk-status.js'
 
 /** Longest texts that a failure carries; escaped as JSON at their worst they still fit a frame. */
 const maxMessage = 4096
@@ -45,15 +46,16 @@ function factsOf(error: RpmemError): RemoteFacts {
 
 /**
  * The failure as the initiator raises it. A code that only a newer target knows becomes ERR_REMOTE, with the code among the
- * facts and message and hint as the target wrote them.
+ * facts and message and hint as the target wrote them. The errno is that of librpmem for an answer of the same meaning.
  */
 export function errorOf(failure: ControlMessage<'failure'>): RpmemError {
   const known = isErrorCode(failure.code)
+  const number = (known ? refusalErrno(failure.code as ErrorCode) : undefined) ?? failure.errno
   const facts = known ? failure.facts : { ...failure.facts, remoteCode: failure.code }
   return new RpmemError(known ? failure.code : 'ERR_REMOTE', failure.message, {
     facts,
     ...(failure.hint === '' ? {} : { hint: failure.hint }),
-    ...(failure.errno === undefined ? {} : { errno: failure.errno }),
+    ...(number === undefined ? {} : { errno: number }),
   })
 }
 

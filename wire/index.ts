@@ -55,6 +55,7 @@ export {
   type PmdkStatus,
   pmdkStatusOf,
   pmdkStatusValue,
+  refusalErrno,
   refusalError,
   refusalFor,
 } from './pmdk-status.js'

@@ -1,4 +1,4 @@
-import { type ErrorCode, errno, hasCode, RpmemError } from '../core/index.js'
+import { type ErrorCode, errno, RpmemError } from '../core/index.js'
 
 interface StatusRow {
   readonly value: number
@@ -9,8 +9,6 @@ interface StatusRow {
   /** Further codes of ours that a target answers with this status. */
   readonly also?: readonly ErrorCode[]
 }
-
-const EMEDIUMTYPE = 124
 
 /** Statuses of PMDK's responses other than success; source: rpmem_proto.h and rpmem_util_proto_errno of PMDK 1.12. */
 const rows = {
@@ -71,7 +69,7 @@ const rows = {
   },
   PROVNOSUP: {
     value: 10,
-    errno: EMEDIUMTYPE,
+    errno: errno.EMEDIUMTYPE,
     code: 'ERR_NO_PROVIDER',
     meaning: 'it does not support the fabric provider',
   },
@@ -120,8 +118,16 @@ export function refusalError(status: PmdkRefusal, request: string): RpmemError {
   })
 }
 
+/** The errno that librpmem sets when a target answers with this code; undefined where PMDK only has FATAL for it. */
+export function refusalErrno(code: ErrorCode): number | undefined {
+  const name = pmdkRefusals.find(refusal => speaksOf(refusals[refusal], code))
+  return name === undefined || name === 'FATAL' ? undefined : refusals[name].errno
+}
+
+const speaksOf = (row: StatusRow, code: ErrorCode): boolean => row.code === code || (row.also ?? []).includes(code)
+
 /** What the target answers a PMDK initiator after this failure; FATAL where PMDK has no word for it. */
 export function refusalFor(error: unknown): PmdkRefusal {
-  const answers = (row: StatusRow) => hasCode(error, row.code, ...(row.also ?? []))
-  return pmdkRefusals.find(name => answers(refusals[name])) ?? 'FATAL'
+  if (!(error instanceof RpmemError)) return 'FATAL'
+  return pmdkRefusals.find(name => speaksOf(refusals[name], error.code)) ?? 'FATAL'
 }

@@ -35,7 +35,7 @@ t.test('programs get the same as JSON', async t => {
     causes: ['connect ECONNREFUSED'],
     facts: { port: 22, key: '5' },
     durability: 'local',
-    errno: 111,
+    errno: 104,
   })
 })
 
