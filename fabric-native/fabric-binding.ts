@@ -31,10 +31,17 @@ export const laneStatus = { done: 0, down: -1, closed: -2, localMemory: -3, wron
 export const rangeFlags = { relaxed: 1, deep: 2 } as const
 
 /**
- * The lanes of one connection. Numbers are lane, offset, length and milliseconds until the deadline. What is not marked Sync
+ * The lanes of one connection, as one thread uses them. Numbers are lane, offset, length and milliseconds until the deadline. What is not marked Sync
  * answers with a ticket (0 or more) whose end is told through `onEvent`, or with a status.
  */
 export interface NativeLanes {
+  readonly count: number
+  /** Bytes of the pool. */
+  readonly size: number
+  /** For operations that name none. */
+  readonly lane: number
+  readonly address: string
+  readonly port: string
   persistSync(lane: number, offset: number, length: number, flags: number, deadlineMs: number): number
   persist(lane: number, offset: number, length: number, flags: number, deadlineMs: number): number
   /** The ticket is redeemed by finishSync, or by watch. */
@@ -50,9 +57,14 @@ export interface NativeLanes {
   read(lane: number, offset: number, length: number, deadlineMs: number): number
   /** After a read has ended well: copies its bytes out and gives the ticket back. */
   takeRead(ticket: number, into: Uint8Array): number
+  share(token: string): void
+  lose(reason: string): void
   failure(): NativeFabricFailure | undefined
   close(): Promise<void>
 }
+
+/** `count` pairs of ticket and status stand in the results, or -1: the lanes are down. */
+export type OnLanesEvent = (count: number) => void
 
 export interface NativeService {
   readonly port: number
@@ -81,8 +93,7 @@ export interface NativeConnectOptions extends NativeEndOptions {
   readonly raddr: bigint
   readonly connectTimeoutMs: number
   readonly workQueueSize: number
-  /** `count` pairs of ticket and status stand in the results, or -1: the lanes are down. */
-  readonly onEvent: (count: number) => void
+  readonly onEvent: OnLanesEvent
 }
 
 export interface NativeListenOptions extends NativeEndOptions {
@@ -102,5 +113,7 @@ export type NativeProviderReport = ProviderReport & { readonly fiErrno?: number 
 export interface FabricBinding {
   probeProvider(options: { provider: ProviderName; node: string; source: boolean }): Promise<NativeProviderReport>
   connectLanes(options: NativeConnectOptions, results: Int32Array): Promise<NativeLanes>
+  /** Throws NativeFabricFailure `closed` if no open lanes were shared under this token. */
+  attachLanes(token: string, onEvent: OnLanesEvent, results: Int32Array): NativeLanes
   listenForLanes(options: NativeListenOptions): Promise<NativeService>
 }

@@ -100,7 +100,7 @@ export interface ConnectOptions {
 }
 
 export interface LaneOperation {
-  /** 0 … count - 1; default 0. */
+  /** 0 … count - 1; default `Lanes.lane`. */
   readonly lane?: number
   /** Give up 8-byte atomicity on the target (RPMEM_PERSIST_RELAXED, RPMEM_FLUSH_RELAXED). */
   readonly relaxed?: boolean
@@ -117,13 +117,21 @@ export interface LaneOperation {
 /** An operation under way; redeemed exactly once with `finishSync` or `finish`. */
 export type Ticket = number
 
+/** Proof, good for this process only, that its bearer may use the lanes; can be posted to a worker thread. */
+export type LanesToken = string
+
 /**
  * The initiator's lanes. Synchronous calls spin for a bounded time, then sleep, and throw ERR_DEADLINE; asynchronous ones
  * complete in batches without an event-loop hop in the data path. A failed connection fails every pending and later call
  * with ERR_TARGET_LOST. All methods throw ERR_CLOSED after close().
+ *
+ * One object belongs to one thread; `share` and `attachLanes` bring the lanes to others. Any thread may use any lane. What a
+ * thread flushes on a lane is durable after a drain of the same lane by the same thread.
  */
 export interface Lanes {
   readonly count: number
+  /** Of operations that name none: 0 for whoever connected, for a thread that attached the one that the fewest use so. */
+  readonly lane: number
   readonly down: Error | undefined
   /** Called at most once, when a connection is lost other than by close(). */
   onDown(listener: (error: Error) => void): void
@@ -135,7 +143,7 @@ export interface Lanes {
   finishSync(ticket: Ticket): void
   finish(ticket: Ticket): Promise<void>
 
-  /** Queues the range on the lane (default lane 0); durable after the drain of the same lane. */
+  /** Queues the range on the lane; durable after the drain of the same lane. */
   flush(offset: number, length: number, operation?: LaneOperation): void
   drainSync(operation?: LaneOperation): void
   drain(operation?: LaneOperation): Promise<void>
@@ -144,7 +152,18 @@ export interface Lanes {
   readSync(offset: number, into: Uint8Array, operation?: LaneOperation): void
   read(offset: number, into: Uint8Array, operation?: LaneOperation): Promise<void>
 
-  /** Pending calls reject with ERR_CLOSED. Idempotent. */
+  /**
+   * Lets `attachLanes` in another thread of this process find the lanes as long as they are open here. ERR_ARGUMENT if lanes of
+   * this fabric cannot leave their thread.
+   */
+  share(): LanesToken
+  /** The target counts as lost, for a reason found elsewhere: every thread that uses the lanes learns it, as if they had broken. */
+  lose(reason: Error): void
+
+  /**
+   * Pending calls reject with ERR_CLOSED. Idempotent. Of whoever connected it ends the lanes for all threads, whose pending and
+   * later calls are ERR_CLOSED as well; a thread that attached leaves, and the others go on.
+   */
   close(): Promise<void>
 }
 

@@ -5,6 +5,7 @@ export {
   type Fabric,
   type LaneOperation,
   type Lanes,
+  type LanesToken,
   type ListenOptions,
   type PersistMethod,
   type ProviderName,
@@ -17,5 +18,5 @@ export {
 } from './fabric.js'
 export { allocateFile, allocateFileSync, fileSystemKind, lockFile, mappableSize } from './file.js'
 export type { CopyOptions, DurabilityMethod, FilePiece, Memory } from './memory.js'
-export { nativeFabric } from './native-fabric.js'
+export { attachLanes, nativeFabric } from './native-fabric.js'
 export { attachMemory, type MemoryToken, NativeMemory } from './native-memory.js'

@@ -1,5 +1,5 @@
 import { assert, RpmemError } from '../core/index.js'
-import type { ConnectOptions, LaneOperation, Lanes, Ticket } from './fabric.js'
+import type { ConnectOptions, LaneOperation, Lanes, LanesToken, Ticket } from './fabric.js'
 import { checkLane, checkRange } from './lane-check.js'
 import type { MemoryNetwork } from './memory-network.js'
 import type { Delivery, MemoryService } from './memory-service.js'
@@ -17,6 +17,7 @@ interface Pending {
 export class MemoryLanes implements Lanes {
   readonly count: number
   readonly size: number
+  readonly lane = 0
   down: Error | undefined
   readonly #network: MemoryNetwork
   readonly #service: MemoryService
@@ -105,10 +106,14 @@ export class MemoryLanes implements Lanes {
     this.#settleAll(new RpmemError('ERR_CLOSED', 'the lanes were closed', { durability: 'unknown' }))
   }
 
+  share(): LanesToken {
+    throw new RpmemError('ERR_ARGUMENT', 'the lanes of the in-memory fabric cannot leave their thread')
+  }
+
   /** The connection is gone: what is pending fails now, what comes later fails at once. */
-  lose(reason: string): void {
+  lose(reason: Error): void {
     if (this.#closed || this.down) return
-    this.#fail(new RpmemError('ERR_TARGET_LOST', `the target was lost: ${reason}`, { durability: 'unknown' }))
+    this.#fail(new RpmemError('ERR_TARGET_LOST', `the target was lost: ${reason.message}`, { durability: 'unknown' }))
   }
 
   #fail(error: RpmemError): RpmemError {

@@ -80,7 +80,7 @@ export class MemoryService implements Service {
     const clients = [...this.#clients]
     this.#clients.clear()
     this.#active = 0
-    for (const client of clients) client.lose('the connection was cut')
+    for (const client of clients) client.lose(new Error('the connection was cut'))
   }
 
   leave(client: MemoryLanes): void {

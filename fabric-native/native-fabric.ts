@@ -1,6 +1,15 @@
 import { assert, RpmemError } from '../core/index.js'
 import { loadBinding } from './binding.js'
-import type { ConnectOptions, Fabric, Lanes, ListenOptions, ProviderName, ProviderReport, Service } from './fabric.js'
+import type {
+  ConnectOptions,
+  Fabric,
+  Lanes,
+  LanesToken,
+  ListenOptions,
+  ProviderName,
+  ProviderReport,
+  Service,
+} from './fabric.js'
 import type {
   NativeConnectOptions,
   NativeFabricFailure,
@@ -79,7 +88,7 @@ async function connect(options: ConnectOptions): Promise<Lanes> {
   const { provider, address, port, inlineSize, lanes, rkey, raddr } = options
   checkCount('lanes', lanes, 1)
   const results = new Int32Array(2 * resultPairs)
-  const face = new NativeFabricLanes(options, results)
+  const face = new NativeFabricLanes(results)
   const native: NativeConnectOptions = {
     ...{ provider, address, port, inlineSize, lanes, rkey, raddr },
     ...{ memory: handleOf(options.memory), size: options.size },
@@ -91,10 +100,24 @@ async function connect(options: ConnectOptions): Promise<Lanes> {
     onEvent: count => face.onEvent(count),
   }
   try {
-    return face.attach(await loadBinding().connectLanes(native, results))
+    return face.begin(await loadBinding().connectLanes(native, results))
   } catch (failure) {
     const what = `no connection to ${address} port ${port} over ${provider}`
     throw fabricError(failure, what, { provider, address, port })
+  }
+}
+
+/**
+ * The lanes that another thread of this process shared, for use by this one; the connections are the same.
+ * @throws ERR_CLOSED if their owner has closed them meanwhile, or the token was never given out
+ */
+export function attachLanes(token: LanesToken): Lanes {
+  const results = new Int32Array(2 * resultPairs)
+  const face = new NativeFabricLanes(results, 'attached')
+  try {
+    return face.begin(loadBinding().attachLanes(token, count => face.onEvent(count), results))
+  } catch (failure) {
+    throw fabricError(failure, 'the lanes cannot be used by this thread')
   }
 }
 

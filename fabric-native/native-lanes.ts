@@ -1,5 +1,6 @@
+import { randomBytes } from 'node:crypto'
 import { assert, errno, MiB, RpmemError, unreachable } from '../core/index.js'
-import type { ConnectOptions, LaneOperation, Lanes, Ticket } from './fabric.js'
+import type { LaneOperation, Lanes, LanesToken, Ticket } from './fabric.js'
 import { laneStatus, type NativeLanes, rangeFlags } from './fabric-binding.js'
 import { fabricError, storageError } from './fabric-failure.js'
 import { checkLane, checkRange, type LaneLimits } from './lane-check.js'
@@ -20,32 +21,46 @@ interface Waiting {
 }
 
 /**
- * Lanes over libfabric. An operation without `lane` goes over lane 0: operations on one lane keep their order, and thanks to
- * group commit one lane carries many small persists at once. The bytes of a flushed range are taken from memory between its
- * flush and its drain, those of a persist between its call and its end.
+ * Lanes over libfabric. An operation without `lane` goes over the lane of its thread: operations on one lane keep their order,
+ * and thanks to group commit one lane carries many small persists at once. The bytes of a flushed range are taken from memory
+ * between its flush and its drain, those of a persist between its call and its end.
  */
 export class NativeFabricLanes implements Lanes, LaneLimits {
-  readonly count: number
-  readonly size: number
   readonly #results: Int32Array
-  readonly #where: { readonly address: string; readonly port: number }
+  readonly #attached: boolean
   readonly #waiting: (Waiting | undefined)[] = []
   #lanes: NativeLanes | undefined
+  #count = 0
+  #size = 0
+  #lane = 0
   #down: Error | undefined
   #listener: ((error: Error) => void) | undefined
   #closing: Promise<void> | undefined
 
-  constructor(options: ConnectOptions, results: Int32Array) {
-    this.count = options.lanes
-    this.size = options.size
+  constructor(results: Int32Array, how: 'connected' | 'attached' = 'connected') {
     this.#results = results
-    this.#where = { address: options.address, port: options.port }
+    this.#attached = how === 'attached'
   }
 
   /** @internal Completes the construction. */
-  attach(lanes: NativeLanes): this {
+  begin(lanes: NativeLanes): this {
     this.#lanes = lanes
+    this.#count = lanes.count
+    this.#size = lanes.size
+    this.#lane = lanes.lane
     return this
+  }
+
+  get count(): number {
+    return this.#count
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  get lane(): number {
+    return this.#lane
   }
 
   get down(): Error | undefined {
@@ -60,7 +75,7 @@ export class NativeFabricLanes implements Lanes, LaneLimits {
   persistSync(offset: number, length: number, operation?: LaneOperation): void {
     const lanes = this.#check(offset, length, operation)
     if (length === 0) return
-    const outcome = lanes.persistSync(laneOf(operation), offset, length, flagsOf(operation), deadlineOf(operation))
+    const outcome = lanes.persistSync(this.#laneOf(operation), offset, length, flagsOf(operation), deadlineOf(operation))
     if (outcome !== laneStatus.done) throw this.#explain(outcome)
   }
 
@@ -68,14 +83,14 @@ export class NativeFabricLanes implements Lanes, LaneLimits {
     return this.#promise(() => {
       const lanes = this.#check(offset, length, operation)
       if (length === 0) return nothingToDo
-      return lanes.persist(laneOf(operation), offset, length, flagsOf(operation), deadlineOf(operation))
+      return lanes.persist(this.#laneOf(operation), offset, length, flagsOf(operation), deadlineOf(operation))
     })
   }
 
   start(offset: number, length: number, operation?: LaneOperation): Ticket {
     const lanes = this.#check(offset, length, operation)
     if (length === 0) return nothingToDo
-    const ticket = lanes.start(laneOf(operation), offset, length, flagsOf(operation), deadlineOf(operation))
+    const ticket = lanes.start(this.#laneOf(operation), offset, length, flagsOf(operation), deadlineOf(operation))
     if (ticket < 0) throw this.#explain(ticket)
     return ticket
   }
@@ -98,24 +113,24 @@ export class NativeFabricLanes implements Lanes, LaneLimits {
   flush(offset: number, length: number, operation?: LaneOperation): void {
     const lanes = this.#check(offset, length, operation)
     if (length === 0) return
-    const outcome = lanes.flush(laneOf(operation), offset, length, flagsOf(operation))
+    const outcome = lanes.flush(this.#laneOf(operation), offset, length, flagsOf(operation))
     if (outcome !== laneStatus.done) throw this.#explain(outcome)
   }
 
   drainSync(operation?: LaneOperation): void {
     const lanes = this.#check(0, 0, operation)
-    const outcome = lanes.drainSync(laneOf(operation), deadlineOf(operation))
+    const outcome = lanes.drainSync(this.#laneOf(operation), deadlineOf(operation))
     if (outcome !== laneStatus.done) throw this.#explain(outcome)
   }
 
   drain(operation?: LaneOperation): Promise<void> {
-    return this.#promise(() => this.#check(0, 0, operation).drain(laneOf(operation), deadlineOf(operation)))
+    return this.#promise(() => this.#check(0, 0, operation).drain(this.#laneOf(operation), deadlineOf(operation)))
   }
 
   readSync(offset: number, into: Uint8Array, operation?: LaneOperation): void {
     const lanes = this.#check(offset, into.length, operation)
     if (into.length === 0) return
-    const outcome = lanes.readSync(laneOf(operation), offset, into, deadlineOf(operation))
+    const outcome = lanes.readSync(this.#laneOf(operation), offset, into, deadlineOf(operation))
     if (outcome !== laneStatus.done) throw this.#explain(outcome)
   }
 
@@ -133,14 +148,32 @@ export class NativeFabricLanes implements Lanes, LaneLimits {
     }
     const begin = () => {
       const lanes = this.#check(offset, into.length, operation)
-      return lanes.read(laneOf(operation), offset, into.length, deadlineOf(operation))
+      return lanes.read(this.#laneOf(operation), offset, into.length, deadlineOf(operation))
     }
     return this.#promise(begin, take)
   }
 
+  /** Also of lanes that were lost, so that whoever attaches late learns it. */
+  share(): LanesToken {
+    if (this.#closing !== undefined && this.#down === undefined) throw closedError()
+    const token = randomBytes(32).toString('hex')
+    this.#native.share(token)
+    return token
+  }
+
+  lose(reason: Error): void {
+    this.#native.lose(reason.message)
+  }
+
   close(): Promise<void> {
-    this.#closing ??= this.#native.close()
+    this.#closing ??= this.#attached ? this.#leave() : this.#native.close()
     return this.#closing
+  }
+
+  /** The lanes go on, and nobody tells this thread any more how its calls end. */
+  async #leave(): Promise<void> {
+    await this.#native.close()
+    for (const waiting of this.#waiting.splice(0)) waiting?.reject(closedError())
   }
 
   /** @internal Told by the addon. */
@@ -160,6 +193,10 @@ export class NativeFabricLanes implements Lanes, LaneLimits {
     if (operation?.lane !== undefined) checkLane(this, operation.lane)
     checkRange(this, offset, length)
     return this.#native
+  }
+
+  #laneOf(operation: LaneOperation | undefined): number {
+    return operation?.lane ?? this.#lane
   }
 
   #promise(begin: () => number, arrived?: (ticket: number) => void): Promise<void> {
@@ -199,7 +236,9 @@ export class NativeFabricLanes implements Lanes, LaneLimits {
 
   /** The reason why the lanes are down: one error for all who ask. */
   #failure(): Error {
-    this.#down ??= asError(fabricError(this.#native.failure(), 'the lanes are down', this.#where, 'unknown'))
+    const { address, port } = this.#native
+    const where = { address, port: Number(port) }
+    this.#down ??= asError(fabricError(this.#native.failure(), 'the lanes are down', where, 'unknown'))
     return this.#down
   }
 
@@ -211,8 +250,6 @@ export class NativeFabricLanes implements Lanes, LaneLimits {
     return unreachable(outcome as never)
   }
 }
-
-const laneOf = (operation: LaneOperation | undefined): number => operation?.lane ?? 0
 
 function flagsOf(operation: LaneOperation | undefined): number {
   if (operation === undefined) return 0

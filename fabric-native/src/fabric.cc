@@ -62,6 +62,14 @@ std::vector<std::string> TokensOf(const Arguments& options, Dialect dialect, uin
 
 uint64_t SizeOf(const Arguments& options, const Mapping& memory) { return options.Number("size", 1, memory.size()); }
 
+Napi::Int32Array ResultsOf(Napi::Env env, Napi::Value value) {
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_int32_array)
+    throw Napi::TypeError::New(env, "the results must be an Int32Array");
+  Napi::Int32Array results = value.As<Napi::Int32Array>();
+  if (results.ElementLength() < 2) throw Napi::TypeError::New(env, "the results must have room");
+  return results;
+}
+
 Napi::Value Connect(const Napi::CallbackInfo& info) {
   Arguments options(info[0]);
   auto terms = std::make_shared<ConnectTerms>();
@@ -80,11 +88,7 @@ Napi::Value Connect(const Napi::CallbackInfo& info) {
   terms->connect_timeout_ms = static_cast<uint32_t>(options.Number("connectTimeoutMs", 1, kMaxTimeout));
   terms->work_queue_size = options.Number("workQueueSize", 1, 65536);
   auto on_event = std::make_shared<Napi::FunctionReference>(Napi::Persistent(options.Function("onEvent")));
-  if (info.Length() < 2 || !info[1].IsTypedArray() || info[1].As<Napi::TypedArray>().TypedArrayType() != napi_int32_array)
-    throw Napi::TypeError::New(info.Env(), "the results must be an Int32Array");
-  auto results =
-      std::make_shared<Napi::Reference<Napi::Int32Array>>(Napi::Persistent(info[1].As<Napi::Int32Array>()));
-  if (results->Value().ElementLength() < 2) throw Napi::TypeError::New(info.Env(), "the results must have room");
+  auto results = std::make_shared<Napi::Reference<Napi::Int32Array>>(Napi::Persistent(ResultsOf(info.Env(), info[1])));
 
   auto engine = std::make_shared<std::shared_ptr<LaneEngine>>();
   return Background::Run(
@@ -95,8 +99,15 @@ Napi::Value Connect(const Napi::CallbackInfo& info) {
         return error;
       },
       [engine, on_event, results](Napi::Env env) -> Napi::Value {
-        return LanesFace::New(env, std::move(*engine), on_event->Value(), results->Value());
+        return LanesFace::New(env, std::move(*engine), true, on_event->Value(), results->Value());
       });
+}
+
+Napi::Value Attach(const Napi::CallbackInfo& info) {
+  std::string token = info[0].IsString() ? info[0].As<Napi::String>() : std::string();
+  if (!info[1].IsFunction()) throw Napi::TypeError::New(info.Env(), "onEvent must be a function");
+  Napi::Int32Array results = ResultsOf(info.Env(), info[2]);
+  return LanesFace::Attach(info.Env(), token, info[1].As<Napi::Function>(), results);
 }
 
 Napi::Value Listen(const Napi::CallbackInfo& info) {
@@ -136,6 +147,7 @@ void InitFabric(Napi::Env env, Napi::Object exports) {
   LibFabric::KeepSignals();
   exports.Set("probeProvider", Napi::Function::New<ProbeProvider>(env, "probeProvider"));
   exports.Set("connectLanes", Napi::Function::New<Connect>(env, "connectLanes"));
+  exports.Set("attachLanes", Napi::Function::New<Attach>(env, "attachLanes"));
   exports.Set("listenForLanes", Napi::Function::New<Listen>(env, "listenForLanes"));
 }
 

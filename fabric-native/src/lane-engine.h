@@ -1,18 +1,20 @@
-// The initiator's lanes of one connection and the thread that looks after them. Whoever holds the wheel drives all lanes:
-// the JavaScript thread during a synchronous call, else the engine's own thread while somebody waits for a promise. While
-// nothing is under way the thread sleeps and looks up a few times a second whether the target is still there.
+// The initiator's lanes of one connection and the thread that looks after them. Several JavaScript threads may use them, each
+// with a mailbox of its own. Whoever holds the wheel drives all lanes: a JavaScript thread during a synchronous call, else the
+// engine's own thread while somebody waits for a promise. While nothing is under way the thread sleeps and looks up a few times
+// a second whether the target is still there.
 #pragma once
 
 #include <atomic>
 #include <condition_variable>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
 
 #include "lane.h"
+#include "mailbox.h"
 #include "vigil.h"
+#include "wheel.h"
 
 namespace rpmem {
 
@@ -40,27 +42,41 @@ class LaneEngine {
   static std::shared_ptr<LaneEngine> Connect(ConnectTerms terms, FabricError& error);
   ~LaneEngine();
 
-  // `on_done` is called on any thread when TakeDone has something to give, once until it was taken; `on_down` once.
-  void Start(std::function<void()> on_done, std::function<void()> on_down);
-  // Idempotent; blocks until the thread has ended. Nothing is called back afterwards.
+  // Throws std::system_error if there can be no thread.
+  void Start() {
+    thread_ = std::thread([this] { Run(); });
+  }
+  // Idempotent; blocks until the thread has ended. What is under way ends as closed, for all who use the lanes.
   void Close();
+  // The connection counts as lost, for this reason, unless it has ended already.
+  void Lose(FabricError error) { End(std::move(error)); }
+
+  // One more that uses the lanes. Gives the lane for operations that name none: that which the fewest use so.
+  uint32_t Join(const std::shared_ptr<Mailbox>& mailbox);
+  // Idempotent. What is under way goes on, and nobody is told of its end.
+  void Leave(const std::shared_ptr<Mailbox>& mailbox);
 
   uint64_t size() const { return terms_.size; }
-  uint32_t lane_count() const { return static_cast<uint32_t>(lanes_.size()); }
+  uint32_t lane_count() const { return terms_.lanes; }
+  const std::string& address() const { return terms_.address; }
+  const std::string& port() const { return terms_.port; }
   // From so many flushed bytes on they are sent before their drain.
   uint64_t flush_limit() const { return MessageCapacity(terms_.dialect, terms_.inline_size) * 4; }
-  bool down() const { return down_.load(std::memory_order_acquire); }
+  // kDone while they are up, then kDown or kClosed for ever.
+  int32_t state() const { return state_.load(std::memory_order_acquire); }
+  bool down() const { return state() != kDone; }
+  // In order; lanes that were lost stay so.
+  bool closed() const { return closing_.load() && state() != kDown; }
   FabricError failure();
 
-  // JavaScript thread only. An operation is owned by the engine from its submission until it is finished.
+  // JavaScript threads only. An operation is owned by the engine from its submission until it is finished.
   void RunSync(Operation& operation);
   // Begins at once if the wheel is free. Nobody looks after it until Watch or FinishSync, unless `carry` asks the engine's
   // thread to send what could not be sent at once.
   void Begin(Operation& operation, bool carry = false);
   void FinishSync(Operation& operation);
-  // From now on its end is told through TakeDone. False if it has ended already.
+  // From now on its end is told through its mailbox. False if it has ended already.
   bool Watch(Operation& operation);
-  void TakeDone(std::vector<Operation*>& done);
 
   // For lanes, under the wheel.
   void Complete(Operation& operation);
@@ -70,7 +86,12 @@ class LaneEngine {
 
  private:
   explicit LaneEngine(ConnectTerms terms);
-  class Wheel;
+  class Caller;
+  struct Tenant {
+    std::shared_ptr<Mailbox> mailbox;
+    uint32_t lane;
+  };
+  enum class Asleep : uint8_t { kNobody, kCaller, kThread };
 
   bool Open(FabricError& error);
   bool ConnectLanes(FabricError& error);
@@ -78,11 +99,23 @@ class LaneEngine {
   bool AwaitLanes(uint64_t deadline_ns, uint32_t wanted, FabricError& error);
 
   void Run();
+  void RunOut();
   void RunIdle();
   void RunActive();
   void WakeThread();
   // Ends the sleep of whoever sleeps on the queue.
   void Rouse();
+  void End(FabricError reason);
+  bool must_end() const { return ending_.load() && !down(); }
+  // Whether the engine's thread has something to do.
+  bool called() const { return closing_.load() || watched_.load() > 0 || must_end(); }
+
+  // Leaves it to whoever holds the wheel, now or next.
+  void Submit(Operation& operation);
+  // Lets the engine's thread look after it.
+  void Carry(Operation& operation);
+  // True: the wheel is taken. False: the operation has ended without.
+  bool Seek(Operation& operation);
 
   // Under the wheel.
   void Admit(Operation& operation);
@@ -90,14 +123,16 @@ class LaneEngine {
   void Pump();
   int Poll();
   int Handle(const fi_cq_msg_entry* entries, ssize_t count);
-  void Sleep(bool for_thread);
+  void Sleep(Asleep who);
   void CheckEvents();
   // The clock and the events, whatever else there is to do. Not while a lane is sending.
   void LookUp(uint64_t now);
   void CheckDeadlines(uint64_t now);
   void DriveUntil(Operation& operation);
   void Fail(FabricError error);
-  void FailClosed();
+  void TellDown();
+  // If the end was asked for.
+  void Obey();
   void FailCall(const char* call, int code);
 
   ConnectTerms terms_;
@@ -108,12 +143,13 @@ class LaneEngine {
   std::vector<std::unique_ptr<Lane>> lanes_;
   uint32_t connected_ = 0;
 
-  std::function<void()> on_done_;
-  std::function<void()> on_down_;
+  std::mutex tenants_mutex_;
+  std::vector<Tenant> tenants_;
 
-  std::timed_mutex wheel_;
-  std::atomic<int> wheel_seekers_{0};
-  std::atomic<bool> asleep_on_queue_{false};
+  Wheel wheel_;
+  // JavaScript threads that hold the wheel or want it; the engine's own thread stands back.
+  std::atomic<int> callers_{0};
+  std::atomic<Asleep> asleep_{Asleep::kNobody};
   Vigil caller_vigil_;
   Vigil thread_vigil_;
   bool batching_ = false;
@@ -126,12 +162,12 @@ class LaneEngine {
   std::vector<Operation*> admitted_;
   std::atomic<bool> inbox_filled_{false};
 
-  std::mutex done_mutex_;
-  std::vector<Operation*> done_;
-
   std::mutex failure_mutex_;
   FabricError failure_;
-  std::atomic<bool> down_{false};
+  // Why the end was asked for; the first reason stands.
+  FabricError end_;
+  std::atomic<bool> ending_{false};
+  std::atomic<int32_t> state_{kDone};
 
   std::thread thread_;
   std::mutex thread_mutex_;

@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "lane-engine.h"
+#include "mailbox.h"
 #include "monotonic.h"
 
 namespace rpmem {
@@ -443,11 +444,12 @@ void Lane::Retire() {
 }
 
 void Lane::Finish(Operation& operation) {
+  int32_t& flush_status = operation.mailbox->flush_status[index_];
   if (operation.internal) {
-    if (flush_status_ == kDone) flush_status_ = operation.status;
+    if (flush_status == kDone) flush_status = operation.status;
   } else if (operation.kind == OperationKind::kDrain) {
-    operation.Settle(flush_status_);
-    flush_status_ = kDone;
+    operation.Settle(flush_status);
+    flush_status = kDone;
   }
   ended_ns_ = heard_ns_;
   engine_.Complete(operation);

@@ -156,7 +156,6 @@ class Lane {
   uint32_t reads_under_way_ = 0;
   size_t unsignalled_writes_ = 0;
   size_t unsent_bytes_ = 0;
-  int32_t flush_status_ = kDone;
   // When the target last gave a sign of life, and when the last operation ended.
   uint64_t heard_ns_ = 0;
   uint64_t ended_ns_ = 0;

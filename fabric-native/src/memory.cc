@@ -8,9 +8,12 @@
 #include "memory-handle.h"
 #include "memory-operations.h"
 #include "native-error.h"
+#include "token-registry.h"
 
 namespace rpmem {
 namespace {
+
+using Registry = TokenRegistry<SharedMemory>;
 
 // These functions are rare and throw. Their messages are for the cause of an error that TypeScript words.
 
@@ -94,12 +97,12 @@ void CloseMemory(const Napi::CallbackInfo& info) { RequireHandle(info).Close(inf
 
 void ShareMemory(const Napi::CallbackInfo& info) {
   MemoryHandle& handle = RequireOpen(info);
-  SharedMemory::Publish(info[1].ToString(), handle.shared());
+  Registry::Publish(info[1].ToString(), handle.shared());
 }
 
 Napi::Value AttachMemory(const Napi::CallbackInfo& info) {
-  auto shared = info[0].IsString() ? SharedMemory::Find(info[0].As<Napi::String>()) : nullptr;
-  if (shared == nullptr) throw NativeError(info.Env(), ENOENT, "memory", "no open memory was shared under this token");
+  auto shared = info[0].IsString() ? Registry::Find(info[0].As<Napi::String>()) : nullptr;
+  if (shared == nullptr || shared->closed) throw NativeError(info.Env(), ENOENT, "memory", "no open memory was shared under this token");
   return MemoryHandle::New(info.Env(), std::move(shared), false);
 }
 

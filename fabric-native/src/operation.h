@@ -1,9 +1,10 @@
-// One call on the initiator's lanes: a persist of some ranges, a drain or a read. Made on the JavaScript thread, carried out
+// One call on the initiator's lanes: a persist of some ranges, a drain or a read. Made on a JavaScript thread, carried out
 // by whoever drives the lanes, and given back to the JavaScript thread when it is done.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 namespace rpmem {
@@ -29,6 +30,8 @@ enum OperationStatus : int32_t {
 
 constexpr uint64_t kNoDeadline = UINT64_MAX;
 
+class Mailbox;
+
 struct Operation {
   OperationKind kind = OperationKind::kPersist;
   uint32_t lane = 0;
@@ -51,12 +54,15 @@ struct Operation {
   bool fenced = false;
 
   int32_t status = kDone;
+  // Of whoever asked for it. Held while it is under way, because the environment may end before.
+  std::shared_ptr<Mailbox> mailbox{};
   // JavaScript thread only: its end will be told, so it cannot be redeemed otherwise.
   bool told = false;
   // Looked after by the engine's thread although nobody waits for it yet.
   bool carried = false;
 
-  enum Watch : uint8_t { kUnwatched, kWatched, kFinished };
+  // Nobody is told of its end, its mailbox is, or a thread that sleeps for it.
+  enum Watch : uint8_t { kUnwatched, kWatched, kAwaited, kFinished };
   std::atomic<uint8_t> watch{kUnwatched};
 
   bool sent() const { return range == ranges.size(); }
