@@ -28,8 +28,11 @@ class Mailbox {
   void Close();
 
  private:
-  std::mutex mutex_;
+  std::mutex done_mutex_;
   std::vector<Operation*> done_;
+
+  // Another one, since whoever is called takes what is done at once.
+  std::mutex call_mutex_;
   std::function<void()> on_done_;
   std::function<void()> on_down_;
 };
