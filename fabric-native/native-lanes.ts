@@ -75,7 +75,13 @@ export class NativeFabricLanes implements Lanes, LaneLimits {
   persistSync(offset: number, length: number, operation?: LaneOperation): void {
     const lanes = this.#check(offset, length, operation)
     if (length === 0) return
-    const outcome = lanes.persistSync(this.#laneOf(operation), offset, length, flagsOf(operation), deadlineOf(operation))
+    const outcome = lanes.persistSync(
+      this.#laneOf(operation),
+      offset,
+      length,
+      flagsOf(operation),
+      deadlineOf(operation),
+    )
     if (outcome !== laneStatus.done) throw this.#explain(outcome)
   }
 

@@ -6,6 +6,7 @@ import type {
   Dialect,
   Fabric,
   Lanes,
+  LanesToken,
   ListenOptions,
   PersistMethod,
   ProviderName,
@@ -24,6 +25,8 @@ export interface FabricBed {
   readonly method: PersistMethod
   readonly maxLanes: number
   memory(size: number): Memory
+  /** Where lanes can be shared. */
+  attach?(token: LanesToken): Lanes
 }
 
 export interface Pair {
@@ -309,6 +312,8 @@ export function fabricCompliance(t: Test, bed: FabricBed): void {
 
   if (bed.dialect === 'rpmem') authentication(t, bed)
   lifetime(t, bed)
+  losing(t, bed)
+  sharing(t, bed)
 }
 
 function authentication(t: Test, bed: FabricBed): void {
@@ -361,5 +366,135 @@ function lifetime(t: Test, bed: FabricBed): void {
       sameBytes(t, contentOf(remote, pageSize, 64), expected, 'the range arrived')
       await (round % 2 ? lanes : service).close()
     }
+  })
+}
+
+function losing(t: Test, bed: FabricBed): void {
+  t.test(`${bed.name}: a loss that was found elsewhere fails what is pending and what comes`, async t => {
+    const { lanes } = await connectPair(t, bed)
+    const heard = new Promise<Error>(resolve => lanes.onDown(resolve))
+    const pending = Promise.allSettled(Array.from({ length: 100 }, () => lanes.persist(0, poolSize)))
+    lanes.lose(new Error('silent for too long'))
+    lanes.lose(new Error('told again'))
+    for (const result of await pending)
+      t.ok(result.status === 'fulfilled' || hasCode(result.reason, 'ERR_TARGET_LOST'), 'lost or done before')
+    t.match(await heard, { code: 'ERR_TARGET_LOST', message: /silent for too long/ })
+    t.throws(() => lanes.persistSync(pageSize, 8), { code: 'ERR_TARGET_LOST' })
+    await lanes.close()
+  })
+}
+
+function sharing(t: Test, bed: FabricBed): void {
+  const attach = bed.attach
+  if (!attach) {
+    t.test(`${bed.name}: lanes say that they cannot leave their thread`, async t => {
+      const { lanes } = await connectPair(t, bed)
+      t.throws(() => lanes.share(), { code: 'ERR_ARGUMENT' })
+    })
+    return
+  }
+
+  t.test(`${bed.name}: everybody who shares lanes has one of its own as long as there are enough`, async t => {
+    const { lanes, local, remote } = await connectPair(t, bed, 3)
+    const token = lanes.share()
+    const [first, second, third] = [attach(token), attach(token), attach(token)]
+    t.strictSame(
+      [lanes, first, second, third].map(face => face.lane),
+      [0, 1, 2, 0],
+    )
+    t.equal(third.count, 3)
+    for (const [at, face] of [first, lanes, third, second].entries()) {
+      const [sync, later] = [mark(local, (at + 1) * pageSize, 64, at), mark(local, (at + 9) * pageSize, 64, at)]
+      face.persistSync((at + 1) * pageSize, 64)
+      await face.persist((at + 9) * pageSize, 64, { lane: at % 3 })
+      sameBytes(t, contentOf(remote, (at + 1) * pageSize, 64), sync, 'the range arrived')
+      sameBytes(t, contentOf(remote, (at + 9) * pageSize, 64), later, 'the range arrived')
+    }
+    await first.close()
+    const next = attach(token)
+    t.equal(next.lane, 1, 'a lane that was given back is taken again')
+    t.throws(() => next.persistSync(0, 8, { lane: 3 }), { code: 'ERR_LANE_RANGE' })
+    t.throws(() => next.persistSync(poolSize, 8), { code: 'ERR_RANGE' })
+    for (const face of [next, second, third]) await face.close()
+    lanes.persistSync(pageSize, 8)
+  })
+
+  t.test(`${bed.name}: a drain covers what was flushed through the same face, and leaves the rest`, async t => {
+    const { lanes, local, remote } = await connectPair(t, bed)
+    const other = attach(lanes.share())
+    const expected = mark(local, pageSize, 64)
+    lanes.flush(pageSize, 64, { lane: 1 })
+    other.drainSync({ lane: 1 })
+    await other.drain({ lane: 1 })
+    sameBytes(t, contentOf(remote, pageSize, 64), new Uint8Array(64), 'nothing was sent')
+    lanes.drainSync({ lane: 1 })
+    sameBytes(t, contentOf(remote, pageSize, 64), expected, 'the range arrived')
+    await other.close()
+  })
+
+  t.test(`${bed.name}: whoever leaves shared lanes ends its own calls and nobody else's`, async t => {
+    const { lanes, local, remote } = await connectPair(t, bed)
+    const leaving = attach(lanes.share())
+    const [own, others] = [leaving, lanes].map(face =>
+      Promise.allSettled(Array.from({ length: 200 }, (_, n) => face.persist(pageSize + n * 4096, 4096, patient))),
+    )
+    const ticket = leaving.start(0, poolSize, patient)
+    await leaving.close()
+    await leaving.close()
+    for (const result of (await own) ?? [])
+      t.ok(result.status === 'fulfilled' || hasCode(result.reason, 'ERR_CLOSED'), 'done or closed')
+    for (const result of (await others) ?? []) t.equal(result.status, 'fulfilled')
+    t.throws(() => leaving.persistSync(pageSize, 8), { code: 'ERR_CLOSED' })
+    t.throws(() => leaving.share(), { code: 'ERR_CLOSED' })
+    leaving.finishSync(ticket)
+    const expected = mark(local, pageSize, 64, 9)
+    lanes.persistSync(pageSize, 64)
+    sameBytes(t, contentOf(remote, pageSize, 64), expected, 'the range arrived')
+  })
+
+  t.test(`${bed.name}: the close of whoever connected ends the lanes for all`, async t => {
+    const { lanes } = await connectPair(t, bed)
+    const token = lanes.share()
+    const other = attach(token)
+    other.onDown(() => t.fail('what was asked for is no loss'))
+    const pending = Promise.allSettled(Array.from({ length: 200 }, () => other.persist(0, poolSize)))
+    await lanes.close()
+    for (const result of await pending)
+      t.ok(result.status === 'fulfilled' || hasCode(result.reason, 'ERR_CLOSED'), 'done or closed')
+    t.throws(() => other.persistSync(pageSize, 8), { code: 'ERR_CLOSED' })
+    t.throws(() => other.flush(pageSize, 8), { code: 'ERR_CLOSED' })
+    await t.rejects(other.drain(), { code: 'ERR_CLOSED' })
+    await t.rejects(other.read(0, new Uint8Array(8)), { code: 'ERR_CLOSED' })
+    t.throws(() => attach(token), { code: 'ERR_CLOSED' })
+    t.throws(() => lanes.share(), { code: 'ERR_CLOSED' })
+    await other.close()
+  })
+
+  for (const how of ['breaks', 'is found out by one of them']) {
+    t.test(`${bed.name}: a loss that ${how} reaches all who share the lanes, also those who come late`, async t => {
+      const { lanes, service } = await connectPair(t, bed)
+      const token = lanes.share()
+      const other = attach(token)
+      const heard = Promise.all([lanes, other].map(face => new Promise<Error>(resolve => face.onDown(resolve))))
+      const holding = setTimeout(() => {}, 30_000)
+      if (how === 'breaks') await service.close()
+      else other.lose(new Error('silent for too long'))
+      for (const error of await heard) t.ok(hasCode(error, 'ERR_TARGET_LOST'))
+      await lanes.close()
+      t.throws(() => other.persistSync(pageSize, 8), { code: 'ERR_TARGET_LOST' }, 'lost before it was closed')
+      const late = attach(lanes.share())
+      t.ok(hasCode(await new Promise<Error>(resolve => late.onDown(resolve)), 'ERR_TARGET_LOST'))
+      clearTimeout(holding)
+      await t.rejects(late.persist(pageSize, 8), { code: 'ERR_TARGET_LOST' })
+      await Promise.all([late.close(), other.close()])
+    })
+  }
+
+  t.test(`${bed.name}: a token that was never given out leads nowhere`, async t => {
+    const { lanes } = await connectPair(t, bed)
+    const token = lanes.share()
+    for (const wrong of ['', '0'.repeat(64), token.toUpperCase(), token.slice(1), undefined, 7, {}])
+      t.throws(() => attach(wrong as LanesToken), { code: 'ERR_CLOSED' }, `${wrong}`)
+    await attach(token).close()
   })
 }

@@ -1,5 +1,5 @@
 import type { Dialect, PersistMethod, ProviderName } from '../../fabric-native/fabric.js'
-import { nativeFabric } from '../../fabric-native/native-fabric.js'
+import { attachLanes, nativeFabric } from '../../fabric-native/native-fabric.js'
 import { NativeMemory } from '../../fabric-native/native-memory.js'
 import type { FabricBed } from './compliance.js'
 
@@ -10,4 +10,5 @@ export const nativeBed = (provider: ProviderName, dialect: Dialect, method: Pers
   ...{ provider, dialect, method },
   maxLanes: 16,
   memory: size => NativeMemory.anonymous(size),
+  attach: attachLanes,
 })
