@@ -61,6 +61,11 @@ export const catalogue = {
     remedy: 'Await what is pending before close(), and do not use the object afterwards.',
     errno: errno.EBADF,
   },
+  ERR_THREAD: {
+    meaning: 'Only the thread that opened the pool can do this.',
+    remedy: 'Ask that thread, by a message for instance.',
+    errno: errno.EPERM,
+  },
   ERR_ABORTED: {
     meaning: 'The caller aborted the wait through its AbortSignal.',
     remedy: 'What was already sent may still become durable; persist the range again to be certain.',

@@ -12,6 +12,7 @@ export type {
   SshOptions,
   TargetOptions,
 } from './remote-pool-options.js'
+export type { RemotePoolToken } from './remote-pool-token.js'
 export type { LaunchOptions, RemoteEnd, RemoteProcess, RemoteShell } from './remote-shell.js'
 export { Pool, type PoolCreateOptions, type PoolOpenOptions, type ReplicationOptions } from './replicated-pool.js'
 export { SshClient, type SshClientOptions } from './ssh-client.js'

@@ -8,7 +8,7 @@ export interface RemotePoolEvents {
 
 /** How one call is carried out. Source: the lane and flags arguments of rpmem_persist(3). */
 export interface RemoteOperation {
-  /** 0 … laneCount - 1; default 0. Lanes are unordered among themselves: callers that should not wait for each other name different ones. */
+  /** 0 … laneCount - 1; default `defaultLane`. Lanes are unordered among themselves: callers that should not wait for each other name different ones. */
   readonly lane?: number
   /** Give up that aligned 8 bytes become durable as one (RPMEM_PERSIST_RELAXED, RPMEM_FLUSH_RELAXED). */
   readonly relaxed?: boolean

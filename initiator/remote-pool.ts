@@ -1,6 +1,12 @@
 import { EventEmitter } from 'node:events'
-import { attributesAreZero, type Clock, hasCode, type Log, type PoolAttributes, RpmemError } from '../core/index.js'
-import type { DurabilityMethod, LaneOperation, Lanes, Memory } from '../fabric-native/index.js'
+import { attributesAreZero, hasCode, type Log, type PoolAttributes, RpmemError } from '../core/index.js'
+import {
+  attachLanes,
+  type DurabilityMethod,
+  type LaneOperation,
+  type Lanes,
+  type Memory,
+} from '../fabric-native/index.js'
 import type { Keeping, Persisting, Transport } from '../pool/index.js'
 import { unlessAborted } from './abortable-wait.js'
 import { logFailure, logged } from './initiator-log.js'
@@ -15,23 +21,27 @@ import {
   type RemotePoolOptions,
   type RemotePoolRemoveOptions,
 } from './remote-pool-options.js'
+import { factsOf, type RemotePoolFacts, type RemotePoolToken } from './remote-pool-token.js'
 import { removeRemotePool } from './remote-removal.js'
-import type { Session } from './session.js'
+import { SessionWatch } from './session-watch.js'
 import { StartedPersist } from './started-persist.js'
-import { goodbyeMs, lossOf, lostBefore, silenceOf } from './target-loss.js'
-import { Watchdog } from './watchdog.js'
-
-const pingIntervalMs = 500
-const pingRounds = 4
+import { lossOf, lostBefore } from './target-loss.js'
 
 /**
  * One remote replica of a memory, function by function as librpmem(7): rpmem_create(3), rpmem_persist(3) and their kin. Offsets
  * count from pool offset 0, header page included. After a persist, or a drain of the lane, the range is durable on the target by
  * its storage's own method (`durability`).
+ *
+ * One object belongs to one thread; `share` and `attach` bring the pool to others, which use the same connections.
  */
 export class RemotePool extends EventEmitter<RemotePoolEvents> {
   /** Lanes granted, at least 1. Source: nlanes of rpmem_create(3) and rpmem_open(3). */
   readonly laneCount: number
+  /**
+   * Of calls that name none. 0 in the thread that opened the pool; each thread that attaches is given the lane that the fewest
+   * have so, which is one of its own as long as there are enough. Source: lane of rpmem_persist(3).
+   */
+  readonly defaultLane: number
   /** Lanes asked for; the target may have granted fewer. Source: nlanes of rpmem_create(3) and rpmem_open(3), on entry. */
   readonly lanesRequested: number
   readonly transport: Transport
@@ -41,53 +51,47 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
   readonly size: number
   /** 'user@node2:22 remote.set' */
   readonly name: string
-  readonly #session: Session
+  readonly #facts: RemotePoolFacts
   readonly #lanes: Lanes
+  /** Undefined in a thread that attached. */
+  readonly #watch: SessionWatch | undefined
   readonly #hasHeaders: boolean
   readonly #bounds: RemoteBounds
   readonly #defaults: LaneOperation
-  readonly #keeping: Keeping
+  readonly #keeping: Keeping | undefined
   readonly #deadlineMs: number
-  readonly #clock: Clock
   readonly #log: Log
-  readonly #watchdog: Watchdog
   #attributes: PoolAttributes | undefined
   #lost: RpmemError | undefined
   #closing: Promise<void> | undefined
   #pending = 0
   #idle: () => void = () => {}
 
-  private constructor(opened: Opened, options: RemotePoolOptions) {
+  private constructor(facts: RemotePoolFacts, lanes: Lanes, opened?: Opened) {
     super()
-    const { target, set, size, session, lanes, lanesRequested, grant, choice } = opened
+    const { name, size, attributes, deadlineMs } = facts
     this.laneCount = lanes.count
-    this.lanesRequested = lanesRequested
-    this.transport = { provider: choice.provider, persistMethod: grant.method, why: choice.why }
-    this.durability = grant.durability ?? (grant.method === 'APM' ? 'dax' : undefined)
+    this.defaultLane = lanes.lane
+    this.lanesRequested = facts.lanesRequested
+    this.transport = facts.transport
+    this.durability = facts.durability
     this.size = size
-    this.name = `${target.shell.name} ${set}`
-    this.#session = session
+    this.name = name
+    this.#facts = facts
     this.#lanes = lanes
-    this.#attributes = grant.attributes
-    this.#hasHeaders = grant.attributes !== undefined && !attributesAreZero(grant.attributes)
-    this.#bounds = new RemoteBounds({ name: this.name, size, laneCount: lanes.count, hasHeaders: this.#hasHeaders })
-    this.#keeping = keepingOf(session, grant, this)
-    this.#deadlineMs = options.deadlineMs ?? 3000
-    this.#defaults = { deadlineMs: this.#deadlineMs }
-    this.#clock = target.clock
-    this.#log = target.log
-    this.#watchdog = new Watchdog({
-      clock: target.clock,
-      ping: () => this.#ping(),
-      intervalMs: pingIntervalMs,
-      rounds: pingRounds,
-      onSilent: silentMs => this.#lose(silenceOf(silentMs)),
-    })
+    this.#attributes = attributes
+    this.#hasHeaders = attributes !== undefined && !attributesAreZero(attributes)
+    this.#bounds = new RemoteBounds({ name, size, laneCount: lanes.count, hasHeaders: this.#hasHeaders })
+    this.#deadlineMs = deadlineMs
+    this.#defaults = { lane: lanes.lane, deadlineMs }
+    this.#log = opened?.target.log ?? logOf({})
     lanes.onDown(error => this.#lose(error))
-    session.onLost(error => this.#lose(error))
-    session.unref()
-    if (this.laneCount < lanesRequested) {
-      target.log.write('notice', `${this.name}: ${this.laneCount} of ${lanesRequested} lanes were granted`)
+    if (!opened) return
+    const { session, target, grant } = opened
+    this.#keeping = keepingOf(session, grant, this)
+    this.#watch = new SessionWatch({ session, lanes, clock: target.clock, onLost: cause => this.#lose(cause) })
+    if (this.laneCount < this.lanesRequested) {
+      target.log.write('notice', `${name}: ${this.laneCount} of ${this.lanesRequested} lanes were granted`)
     }
   }
 
@@ -99,13 +103,26 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
     options: RemotePoolCreateOptions,
   ): Promise<RemotePool> {
     const opening = createOnTarget(node, set, memory, options, options.attributes)
-    return new RemotePool(await logged(logOf(options), `create ${node} ${set}`, opening), options)
+    return RemotePool.#over(await logged(logOf(options), `create ${node} ${set}`, opening), options)
   }
 
   /** rpmem_open(3). */
   static async open(node: string, set: string, memory: Memory, options: RemotePoolOptions = {}): Promise<RemotePool> {
     const opening = openOnTarget(node, set, memory, options)
-    return new RemotePool(await logged(logOf(options), `open ${node} ${set}`, opening), options)
+    return RemotePool.#over(await logged(logOf(options), `open ${node} ${set}`, opening), options)
+  }
+
+  /**
+   * A pool that another thread of this process has opened and shared. ERR_CLOSED if it was closed meanwhile. Its attributes are
+   * those of the moment when it was shared. close() leaves the pool; that of the thread which opened it ends the pool for all,
+   * and what the others have pending is ERR_CLOSED. In C threads share what rpmem_open(3) gave.
+   */
+  static attach(token: RemotePoolToken): RemotePool {
+    return new RemotePool(token, attachLanes(token.lanes))
+  }
+
+  static #over(opened: Opened, options: RemotePoolOptions): RemotePool {
+    return new RemotePool(factsOf(opened, options), opened.lanes, opened)
   }
 
   /** rpmem_remove(3). */
@@ -114,13 +131,19 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
   }
 
   /** What the target knows of its copy, and can say of its content. */
-  get keeping(): Keeping {
+  get keeping(): Keeping | undefined {
     return this.#keeping
   }
 
   /** As the headers on the target have them; undefined for a pool without headers. */
   get attributes(): PoolAttributes | undefined {
     return this.#attributes
+  }
+
+  /** For `RemotePool.attach` in a worker thread; good until close(). Threads of C use the RPMEMpool of rpmem_open(3) itself. */
+  share(): RemotePoolToken {
+    if (this.#closing) throw this.#closedError()
+    return { ...this.#facts, attributes: this.#attributes, lanes: this.#lanes.share() }
   }
 
   /** Set once the target is lost. */
@@ -157,7 +180,7 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
     }
   }
 
-  /** rpmem_flush(3): durable after a drain of the same lane. */
+  /** rpmem_flush(3): durable after a drain of the same lane by the same thread. */
   flush(offset: number, length: number, operation?: RemoteOperation): void {
     this.#check(offset, length, operation)
     try {
@@ -217,13 +240,18 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
     await this.#wait(() => this.#lanes.read(offset, into, this.#with(operation)), operation)
   }
 
-  /** rpmem_set_attr(3): durable in the headers of the target when it resolves. Undefined only for a pool without headers. */
+  /**
+   * rpmem_set_attr(3): durable in the headers of the target when it resolves. Undefined only for a pool without headers. Only
+   * the thread that opened the pool may do it, others get ERR_THREAD.
+   */
   async setAttributes(attributes: PoolAttributes | undefined): Promise<void> {
     this.#checkState()
+    const watch = this.#watch
+    if (!watch) throw notHere('attributes are set by the thread that opened the pool')
     checkAttributes(attributes)
     const given = attributes !== undefined && !attributesAreZero(attributes)
     if (given !== this.#hasHeaders) throw contradiction(given)
-    await this.#wait(() => this.#session.setAttributes(attributes))
+    await this.#wait(() => watch.setAttributes(attributes))
     this.#log.write('info', `set the attributes of ${this.name}: done`)
     this.#attributes = attributes
   }
@@ -231,9 +259,11 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
   /**
    * rpmem_close(3): lets pending calls settle, then ends lanes and session. Idempotent. `remove` takes back a pool that this
    * object created. A lost pool closes without error, also if the loss shows only now: a target that does not answer within
-   * 3 s is left to itself. With `remove` that is ERR_TARGET_LOST: the pool may or may not be there still.
+   * 3 s is left to itself. With `remove` that is ERR_TARGET_LOST: the pool may or may not be there still. In a thread that has
+   * attached it only leaves the pool, and `remove` is ERR_THREAD.
    */
   close({ remove = false }: { readonly remove?: boolean } = {}): Promise<void> {
+    if (remove && !this.#watch) return Promise.reject(notHere('a pool is removed by the thread that created it'))
     // A blocking call may have met the end of the lanes before the event loop could tell of it.
     if (!this.#closing && this.#lanes.down) this.#lose(this.#lanes.down)
     this.#closing ??= logged(this.#log, `close ${this.name}`, this.#close(remove))
@@ -250,9 +280,11 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
         this.#idle = resolve
       })
     }
-    this.#watchdog.stop()
+    this.#watch?.stop()
     await this.#lanes.close()
     try {
+      if (remove && !this.#watch)
+        throw new RpmemError('ERR_ARGUMENT', 'a pool is removed by the thread that created it')
       if (!this.#lost) await this.#sayGoodbye(remove)
       else if (remove) throw this.#lost
     } finally {
@@ -261,14 +293,11 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
   }
 
   async #sayGoodbye(remove: boolean): Promise<void> {
-    const cancel = this.#clock.after(goodbyeMs, () => this.#lose(silenceOf(goodbyeMs)), 'holds')
     try {
-      await this.#session.close(remove)
+      await this.#watch?.goodbye(remove)
     } catch (error) {
       if (!this.#lost) throw error
       if (remove) throw this.#lost
-    } finally {
-      cancel()
     }
   }
 
@@ -279,15 +308,19 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
 
   /** `owing`: the call speaks of ranges that were sent before it. */
   #checkState(operation?: RemoteOperation, owing?: 'owing'): void {
-    if (this.#closing) throw new RpmemError('ERR_CLOSED', `${this.name} is closed`, { facts: { pool: this.name } })
+    if (this.#closing) throw this.#closedError()
     if (this.#lost) throw owing ? this.#lost : lostBefore(this.#lost)
     this.#bounds.checkLane(operation?.lane)
+  }
+
+  #closedError(): RpmemError {
+    return new RpmemError('ERR_CLOSED', `${this.name} is closed`, { facts: { pool: this.name } })
   }
 
   #with(operation: (RemoteOperation & { readonly deep?: boolean }) | undefined): LaneOperation {
     if (operation === undefined) return this.#defaults
     // Written out, because objects that a spread makes are slow to read, and a flush takes less time than that.
-    const { lane = 0, relaxed = false, deep = false, deadlineMs = this.#deadlineMs } = operation
+    const { lane = this.defaultLane, relaxed = false, deep = false, deadlineMs = this.#deadlineMs } = operation
     return { lane, relaxed, deep, deadlineMs }
   }
 
@@ -316,24 +349,21 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
     return this.#lost ?? error
   }
 
-  async #ping(): Promise<void> {
-    if (this.#session.ping) await this.#session.ping()
-    // PMDK's daemon knows no ping; eight bytes of its pool are a sign of life as well.
-    else await this.#lanes.read(0, new Uint8Array(8), { deadlineMs: pingIntervalMs * (pingRounds + 1) })
-  }
-
   #lose(cause: Error): void {
     if (this.#lost) return
-    this.#watchdog.stop()
     const lost = lossOf(this.name, cause)
     this.#lost = lost
     logFailure(this.#log, this.name, lost)
-    this.#session.abandon(lost)
+    // Threads that share the lanes are to learn it as a loss, and not as a close.
+    this.#lanes.lose(cause)
+    this.#watch?.abandon(lost)
     const ended = this.#lanes.close().catch(() => {})
     // Whoever closes the pool learns it from close, if it matters.
     if (!this.#closing) void ended.then(() => this.emit('lost', lost))
   }
 }
+
+const notHere = (rule: string): RpmemError => new RpmemError('ERR_THREAD', rule)
 
 function contradiction(given: boolean): RpmemError {
   const rule = given ? 'the pool has no headers for attributes' : 'the headers of the pool need attributes'

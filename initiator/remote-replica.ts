@@ -1,6 +1,7 @@
 import type { PoolAttributes } from '../core/index.js'
 import type { DurabilityMethod } from '../fabric-native/index.js'
 import type {
+  AttachRemote,
   CreateRemoteRequest,
   Keeping,
   Persisting,
@@ -14,6 +15,7 @@ import { processEnvironment } from './environment.js'
 import { CommandRotation } from './remote-command.js'
 import { RemotePool } from './remote-pool.js'
 import { type RemotePoolOptions, rotationOf } from './remote-pool-options.js'
+import type { RemotePoolToken } from './remote-pool-token.js'
 
 /** A remote pool in the place of a replica. */
 export class RemotePoolReplica implements RemoteReplica {
@@ -33,7 +35,7 @@ export class RemotePoolReplica implements RemoteReplica {
     return this.pool.attributes
   }
 
-  get keeping(): Keeping {
+  get keeping(): Keeping | undefined {
     return this.pool.keeping
   }
 
@@ -67,10 +69,18 @@ export class RemotePoolReplica implements RemoteReplica {
     this.pool.once('lost', listener)
   }
 
+  share(): RemotePoolToken {
+    return this.pool.share()
+  }
+
   close(options?: { readonly remove?: boolean }): Promise<void> {
     return this.pool.close(options)
   }
 }
+
+/** `connection` is what RemotePoolReplica.share gave in another thread. */
+export const attachReplica: AttachRemote = (name, connection) =>
+  new RemotePoolReplica(RemotePool.attach(connection as RemotePoolToken), name)
 
 const nothing: Persisting = { finishSync() {}, async finish() {} }
 

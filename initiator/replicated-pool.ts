@@ -1,5 +1,5 @@
-import { Pool as BasePool, type CreatePoolOptions, type OpenPoolOptions } from '../pool/index.js'
-import { SshConnector, type SshConnectorOptions } from './remote-replica.js'
+import { Pool as BasePool, type CreatePoolOptions, type OpenPoolOptions, type PoolToken } from '../pool/index.js'
+import { attachReplica, SshConnector, type SshConnectorOptions } from './remote-replica.js'
 
 /** How the REPLICA lines of a pool set that name a node are reached; the same for all of them. */
 export interface ReplicationOptions {
@@ -21,6 +21,11 @@ export class Pool extends BasePool {
   /** Source: pmemobj_open(3), rpmem_open(3). */
   static override async open(source: Source, options: PoolOpenOptions = {}): Promise<Pool> {
     return BasePool.open.call(Pool, source, connected(options))
+  }
+
+  /** Its remote replicas are reached over the connections of the thread that opened the pool. Source: pmemobj_open(3). */
+  static override attach(token: PoolToken): Pool {
+    return BasePool.attach.call(Pool, token, attachReplica)
   }
 }
 

@@ -25,10 +25,16 @@ export type {
   PoolPersistOptions,
   ResyncOptions,
 } from './pool-options.js'
-export type { PoolToken } from './pool-share.js'
+export type { PoolToken, ReplicaToken } from './pool-share.js'
 export { Receipt, type ReplicaReceipt, type ReplicaStatus } from './receipt.js'
 export { RecordFile, type RecordStore, recordPath } from './record-file.js'
-export type { CreateRemoteRequest, RemoteConnector, RemoteReplica, RemoteRequest } from './remote-connector.js'
+export type {
+  AttachRemote,
+  CreateRemoteRequest,
+  RemoteConnector,
+  RemoteReplica,
+  RemoteRequest,
+} from './remote-connector.js'
 export type { Persisting, PersistOptions, Replica } from './replica.js'
 export {
   type CreateReplicaPartsRequest,

@@ -113,6 +113,13 @@ export class KeptReplica implements RemoteReplica {
   /** It is never lost for good. */
   onLost(): void {}
 
+  /** Connections come and go, and what it misses is recorded here: other threads would know of neither. */
+  share(): never {
+    throw new RpmemError('ERR_THREAD', 'a pool with a policy cannot be shared with other threads', {
+      hint: 'Open the pool without a policy, or let the thread that opened it do the persists.',
+    })
+  }
+
   /** At least so much has to travel before it is in step. */
   get missingBytes(): number {
     return this.#options.map.dirtyBytes

@@ -2,27 +2,29 @@ import { type PoolAttributes, RpmemError } from '../core/index.js'
 import { attachMemory, type Memory, type MemoryToken, NativeMemory } from '../fabric-native/index.js'
 import { LocalReplica } from './local-replica.js'
 import type { Assembly } from './pool-assembly.js'
+import type { AttachRemote, RemoteReplica } from './remote-connector.js'
 
 /** A pool on its way to another thread of this process; can be posted to a worker. Good as long as the pool is open. */
 export interface PoolToken {
-  /** Master first. */
-  readonly replicas: readonly { readonly name: string; readonly memory: MemoryToken }[]
+  /** In the order of the pool set, the master first. */
+  readonly replicas: readonly ReplicaToken[]
   readonly size: number
   readonly base: number
   readonly attributes: PoolAttributes | undefined
 }
 
-/** ERR_POOLSET_UNSUITABLE for a pool with remote replicas: lanes belong to the thread that connected them. */
-export function shareAssembly({ master, locals, remotes, size, base, attributes }: Assembly): PoolToken {
-  if (remotes.length > 0) {
-    throw new RpmemError('ERR_POOLSET_UNSUITABLE', 'a pool with remote replicas cannot be shared with other threads', {
-      hint: 'Let the thread that opened the pool do the persists.',
-    })
-  }
+export type ReplicaToken =
+  | { readonly name: string; readonly memory: MemoryToken }
+  /** What only the room knows that connects to targets. */
+  | { readonly name: string; readonly connection: unknown }
+
+export function shareAssembly({ replicas, master, locals, remotes, size, base, attributes }: Assembly): PoolToken {
   const own = [master, ...locals]
-  const replicas = own.map(({ name, memory }) => ({ name, memory: share(memory) }))
+  const tokens = new Map<unknown, ReplicaToken>()
+  for (const replica of own) tokens.set(replica, { name: replica.name, memory: share(replica.memory) })
+  for (const remote of remotes) tokens.set(remote, { name: remote.name, connection: remote.share() })
   for (const replica of own) replica.share()
-  return { replicas, size, base, attributes }
+  return { replicas: replicas.flatMap(replica => tokens.get(replica) ?? []), size, base, attributes }
 }
 
 function share(memory: Memory): MemoryToken {
@@ -31,19 +33,32 @@ function share(memory: Memory): MemoryToken {
 }
 
 /** The same pool seen from this thread. Closing it leaves the owner's pool open. */
-export function attachAssembly({ replicas, size, base, attributes }: PoolToken): Assembly {
-  const attached: LocalReplica[] = []
+export function attachAssembly(token: PoolToken, attachRemote?: AttachRemote): Assembly {
+  const { size, base, attributes } = token
+  const locals: LocalReplica[] = []
+  const remotes: RemoteReplica[] = []
   try {
-    for (const { name, memory: token } of replicas) {
-      const memory = attachMemory(token)
-      const owner = { close: async () => memory.close() }
-      attached.push(new LocalReplica(name, memory, owner, attached[0]?.memory))
-    }
+    const replicas = token.replicas.map(replica => {
+      if ('memory' in replica) return added(locals, attachLocal(replica.name, replica.memory, locals[0]))
+      if (attachRemote) return added(remotes, attachRemote(replica.name, replica.connection))
+      throw new RpmemError('ERR_POOLSET_UNSUITABLE', 'the pool has a remote replica, but nothing attaches to targets')
+    })
+    const [master, ...others] = locals
+    if (!master) throw new RpmemError('ERR_ARGUMENT', 'the token of a pool names at least a master')
+    return { replicas, master, locals: others, remotes, size, base, attributes }
   } catch (error) {
-    for (const { memory } of attached) memory.close()
+    for (const { memory } of locals) memory.close()
+    for (const remote of remotes) void remote.close().catch(() => {})
     throw error
   }
-  const [master, ...locals] = attached
-  if (!master) throw new RpmemError('ERR_ARGUMENT', 'the token of a pool names at least a master')
-  return { replicas: attached, master, locals, remotes: [], size, base, attributes }
+}
+
+function attachLocal(name: string, token: MemoryToken, master: LocalReplica | undefined): LocalReplica {
+  const memory = attachMemory(token)
+  return new LocalReplica(name, memory, { close: async () => memory.close() }, master?.memory)
+}
+
+function added<T>(list: T[], item: T): T {
+  list.push(item)
+  return item
 }

@@ -11,6 +11,7 @@ import type { PoolEvents, ReplicaChange } from './pool-events.js'
 import type { CopyPersistOptions, CreatePoolOptions, OpenPoolOptions, PoolPersistOptions } from './pool-options.js'
 import { attachAssembly, type PoolToken, shareAssembly } from './pool-share.js'
 import { Receipt, type ReplicaReceipt, type ReplicaStatus, receiptsOf, statusOf } from './receipt.js'
+import type { AttachRemote } from './remote-connector.js'
 import type { Replica } from './replica.js'
 
 /**
@@ -57,11 +58,13 @@ export class Pool extends EventEmitter<PoolEvents> {
   }
 
   /**
-   * A pool that another thread of this process has opened and shared. Threads order their own operations among themselves;
-   * close() of the owner ends the others with ERR_CLOSED. In C threads share what pmemobj_open(3) gave.
+   * A pool that another thread of this process has opened and shared: the same memory and the same connections. Threads order
+   * their own operations among themselves. Each has a lane of its own for operations that name none, as long as there are
+   * enough; any thread may name any lane. close() leaves the pool, that of the owner ends it for all: what the others have
+   * pending and what they begin is ERR_CLOSED. In C threads share what pmemobj_open(3) gave.
    */
-  static attach(token: PoolToken): Pool {
-    return new this(attachAssembly(token))
+  static attach(token: PoolToken, attachRemote?: AttachRemote): Pool {
+    return new this(attachAssembly(token, attachRemote))
   }
 
   /** Only for create, open and attach. */
@@ -107,10 +110,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     }))
   }
 
-  /**
-   * For `Pool.attach` in a worker thread; good until close(). Pools with remote replicas are ERR_POOLSET_UNSUITABLE: lanes belong
-   * to one thread. Threads of C use the PMEMobjpool of pmemobj_open(3) itself.
-   */
+  /** For `Pool.attach` in a worker thread; good until close(). Threads of C use the PMEMobjpool of pmemobj_open(3) itself. */
   share(): PoolToken {
     this.#assertUsable()
     return shareAssembly(this.#assembly)
@@ -144,14 +144,14 @@ export class Pool extends EventEmitter<PoolEvents> {
   }
 
   /**
-   * Starts making the range durable; it is so after a drain of the same lane (default 0). Bytes changed between the two may
-   * or may not be included. Source: pmemobj_flush(3), pmemobj_xflush(3).
+   * Starts making the range durable; it is so after a drain of the same lane by the same thread. Bytes changed between the two
+   * may or may not be included. Source: pmemobj_flush(3), pmemobj_xflush(3).
    */
   flush(offset: number, length: number, options: PoolPersistOptions = noOptions): void {
     this.#fanOut.flush(this.#at(offset, length), length, options)
   }
 
-  /** Waits until all that was flushed on this lane is durable everywhere. ERR_PERSIST. Source: pmemobj_drain(3). */
+  /** Waits until all that this thread has flushed on this lane is durable everywhere. ERR_PERSIST. Source: pmemobj_drain(3). */
   async drain(options: PoolPersistOptions = {}): Promise<Receipt> {
     this.#assertUsable()
     return this.#wait(this.#fanOut.drain(options), options)

@@ -32,6 +32,8 @@ export interface RemoteReplica extends Replica {
   readonly attributes: PoolAttributes | undefined
   /** Called at most once, when the target is lost other than by close(), also while nothing is under way. */
   onLost(listener: (error: Error) => void): void
+  /** For AttachRemote in another thread of this process; can be posted there. */
+  share(): unknown
   /** Idempotent. `remove` takes back a pool that this session created. */
   close(options?: { readonly remove?: boolean }): Promise<void>
 }
@@ -41,3 +43,6 @@ export interface RemoteConnector {
   create(request: CreateRemoteRequest): Promise<RemoteReplica>
   open(request: RemoteRequest): Promise<RemoteReplica>
 }
+
+/** The replica that another thread of this process shared, with its name and what its share() gave. ERR_CLOSED. */
+export type AttachRemote = (name: string, connection: unknown) => RemoteReplica

@@ -26,6 +26,7 @@ export interface Replica {
 }
 
 export interface PersistOptions {
+  /** Of remote replicas; default: that of the thread, 0 for the one that opened the pool. Lanes are unordered among themselves. */
   readonly lane?: number
   readonly relaxed?: boolean
   readonly deep?: boolean

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import t from 'tap'
 import { pageSize } from '../../core/index.js'
+import { NativeMemory } from '../../fabric-native/index.js'
 import { Pool } from '../../pool/index.js'
 import { scratch, writeSet } from './scratch.js'
 import { connectorTo, ScriptedTarget } from './scripted-target.js'
@@ -49,10 +50,37 @@ t.test('closing an attached pool leaves the owner in business', async t => {
   await pool.close()
 })
 
-t.test('a pool with remote replicas stays with its thread', async t => {
+t.test('a remote replica is shared and attached by whoever connects to targets', async t => {
+  const directory = scratch(t)
+  const target = new ScriptedTarget('node')
+  const connectRemote = connectorTo(target)
+  const pool = await Pool.create(writeSet(directory, 'x.set', `2M ${directory}/a`, 'REPLICA node x'), { connectRemote })
+  const token = structuredClone(pool.share())
+  const seen: unknown[] = []
+  const attached = Pool.attach(token, (name, connection) => {
+    seen.push(name, connection)
+    return target.connect({ node: 'node', set: 'x', memory: NativeMemory.anonymous(pageSize), size: pool.size })
+  })
+  t.strictSame(seen, ['node x', 'node'])
+  t.strictSame(
+    attached.replicas.map(({ name, kind }) => [name, kind]),
+    pool.replicas.map(({ name, kind }) => [name, kind]),
+  )
+  t.throws(() => Pool.attach(token), { code: 'ERR_POOLSET_UNSUITABLE' }, 'nothing attaches to targets')
+  const failing = () => {
+    throw new Error('on purpose')
+  }
+  t.throws(() => Pool.attach(token, failing), /on purpose/)
+  await attached.close()
+  await pool.close()
+  t.throws(() => Pool.attach(token, failing), { code: 'ERR_CLOSED' }, 'the memory was closed')
+})
+
+t.test('a pool that keeps its replicas stays with its thread', async t => {
   const directory = scratch(t)
   const connectRemote = connectorTo(new ScriptedTarget('node'))
-  const pool = await Pool.create(writeSet(directory, 'x.set', `2M ${directory}/a`, 'REPLICA node x'), { connectRemote })
-  t.throws(() => pool.share(), { code: 'ERR_POOLSET_UNSUITABLE' })
+  const set = writeSet(directory, 'x.set', `2M ${directory}/a`, 'REPLICA node x')
+  const pool = await Pool.create(set, { connectRemote, policy: { onReplicaLost: 'degrade' } })
+  t.throws(() => pool.share(), { code: 'ERR_THREAD', hint: /policy/ })
   await pool.close()
 })

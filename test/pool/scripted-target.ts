@@ -69,6 +69,7 @@ export class ScriptedTarget {
       flush: (offset, length) => this.#receive(`flush ${offset} ${length}`, memory, offset, length),
       drainSync: () => this.#receive('drain', memory, 0, 0),
       drain: () => this.#answer('drain'),
+      share: () => this.node,
       close: async options => {
         this.calls.push(options?.remove ? 'close and remove' : 'close')
       },
