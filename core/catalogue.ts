@@ -1,6 +1,7 @@
 /**
  * Every error that rpmem can raise: what the code means, what to do, and the errno that librpmem sets for the same condition
- * where it has one: all that goes wrong before the daemon's first word is ECONNRESET there. docs/errors.md and `rpmem explain` are printed from this table.
+ * where it has one: all that goes wrong before the daemon's first word is ECONNRESET there. docs/errors.md and `rpmem explain`
+ * are printed from this table.
  */
 export interface CatalogueEntry {
   readonly meaning: string

@@ -139,7 +139,7 @@ export class ControlChannel {
     if (word.kind === 'noise') {
       this.#heardNoise(word.bytes, settle)
     } else if (word.kind === 'startup') {
-      settle(this.#startupError(word.errno))
+      this.#heardFailure(word.errno, settle)
     } else {
       // Held even when empty: from here on chunks belong to the dialect.
       this.#held.push(word.rest)
@@ -161,6 +161,13 @@ export class ControlChannel {
   #heardNoise(bytes: Uint8Array, settle: (outcome: RpmemError) => void): void {
     this.#noise = Buffer.from(bytes)
     this.#options.clock.after(noiseMs, () => settle(this.#noiseError()), 'holds')
+  }
+
+  /** The reason stands on standard error, which comes on a way of its own: the end of the daemon tells that all of it is here. */
+  #heardFailure(errno: number, settle: (outcome: RpmemError) => void): void {
+    const tell = () => settle(this.#startupError(errno))
+    const cancel = this.#options.clock.after(noiseMs, tell, 'holds')
+    void this.#process.ended.then(cancel).then(tell)
   }
 
   #moreNoise(chunk: Buffer): void {

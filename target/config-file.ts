@@ -1,3 +1,5 @@
+import { isAbsolute } from 'node:path'
+import { expandHome } from './pool-set-path.js'
 import { isSettingName, type Mistake, readSetting, type Settings, settingNames } from './settings.js'
 
 export interface ConfigText {
@@ -35,8 +37,16 @@ function parseLine(source: string): Line {
   if (!isSettingName(key)) return { complaint: unknownKey(key), column: start }
   const value = content.slice(equals + 1)
   const reading = readSetting(key, value.trim())
-  if ('patch' in reading) return reading
-  return { complaint: `${key}: ${reading.complaint}`, column: equals + 2 + Math.max(0, value.search(/\S/)) }
+  const patch = 'patch' in reading ? reading.patch : {}
+  const complaint = 'complaint' in reading ? reading.complaint : relativeDir(patch)
+  if (complaint === undefined) return { patch }
+  return { complaint: `${key}: ${complaint}`, column: equals + 2 + Math.max(0, value.search(/\S/)) }
+}
+
+/** Whatever the home directory is, that is no absolute path. */
+function relativeDir({ poolSetDir }: Partial<Settings>): string | undefined {
+  if (poolSetDir === undefined || isAbsolute(expandHome(poolSetDir, '/'))) return undefined
+  return `'${poolSetDir}' is not an absolute path; begin it with / or with $HOME/`
 }
 
 const commandLineOnly = ['config', 'remove', 'force', 'pool-set', 'nthreads', 'help', 'version']

@@ -1,7 +1,7 @@
 import { RpmemError } from '../core/index.js'
 import type { CommandLine } from './command-line.js'
 import { globalConfigFile, loadSettings } from './config.js'
-import { expandPoolSetDir } from './pool-set-path.js'
+import { expandHome, expandPoolSetDir } from './pool-set-path.js'
 import type { DaemonPorts } from './rpmemd.js'
 import type { Settings } from './settings.js'
 
@@ -16,7 +16,8 @@ export function configure(line: CommandLine, ports: DaemonPorts): Configuration 
   try {
     const home = ports.env.HOME || ports.home()
     const settings = loadSettings(line, { globalFile: ports.globalConfigFile ?? globalConfigFile, home })
-    return { settings, poolSetDir: expandPoolSetDir(settings.poolSetDir, home) }
+    const logFile = expandHome(settings.logFile, home)
+    return { settings: { ...settings, logFile }, poolSetDir: expandPoolSetDir(settings.poolSetDir, home) }
   } catch (error) {
     if (error instanceof RpmemError) return error
     throw error

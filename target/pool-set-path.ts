@@ -2,14 +2,16 @@ import { realpath, stat } from 'node:fs/promises'
 import { isAbsolute, join, sep } from 'node:path'
 import { errno, RpmemError, systemCode } from '../core/index.js'
 
-/**
- * The poolset-dir as configured → an absolute path. `$HOME` counts at its first occurrence only, and not if a letter or a
- * digit follows. A result that is not absolute is ERR_CONFIG. Source: rpmemd(1), option --poolset-dir.
- */
-export function expandPoolSetDir(text: string, home: string): string {
+/** `$HOME` in a path counts at its first occurrence only, and not if a letter or a digit follows. Source: rpmemd(1). */
+export function expandHome(text: string, home: string): string {
   const at = text.indexOf('$HOME')
   const follows = text[at + 5] ?? ''
-  const path = at < 0 || /[A-Za-z0-9]/.test(follows) ? text : text.slice(0, at) + home + text.slice(at + 5)
+  return at < 0 || /[A-Za-z0-9]/.test(follows) ? text : text.slice(0, at) + home + text.slice(at + 5)
+}
+
+/** The poolset-dir as configured → an absolute path; ERR_CONFIG if it is none. Source: rpmemd(1), option --poolset-dir. */
+export function expandPoolSetDir(text: string, home: string): string {
+  const path = expandHome(text, home)
   if (isAbsolute(path)) return path
   throw new RpmemError('ERR_CONFIG', `the poolset-dir '${text}' is not an absolute path`, {
     facts: { poolSetDir: text },

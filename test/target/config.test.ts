@@ -43,6 +43,9 @@ t.test('each rule of the file has its own message at its own place', async t => 
     ['persist-apm = true', 15, /must be yes or no, not 'true'/],
     ['use-syslog = Yes', 14, /must be yes or no/],
     ['log-level = loud', 13, /none of err, warn, notice, info, debug/],
+    ['poolset-dir = pools', 15, /'pools' is not an absolute path/],
+    ['poolset-dir = ~/pools', 15, /not an absolute path/],
+    ['poolset-dir = $HOMEpools', 15, /not an absolute path/],
     ['__proto__ = x', 1, /is none of/],
     ['constructor = x', 1, /is none of/],
   ]

@@ -10,13 +10,35 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { incompatSingleHeader, type Log, MiB, silentLog, zeroAttributes } from '../../core/index.js'
+import {
+  encodeReplicaRecord,
+  incompatSingleHeader,
+  type Log,
+  MiB,
+  type ReplicaRecord,
+  silentLog,
+  zeroAttributes,
+} from '../../core/index.js'
 import { createReplicaParts } from '../../pool/index.js'
 import { loadPoolSet, localReplicas } from '../../poolset/index.js'
 import { removePool } from '../../target/removal.js'
 import { FileStorage } from './file-storage.js'
 
 const attributes = { ...zeroAttributes(), signature: Buffer.from('REMOVAL!'), major: 1 }
+
+const current = {
+  id: '0'.repeat(32),
+  number: 1,
+  since: '1970-01-01T00:00:00.000Z',
+  why: 'created',
+  writer: 'me',
+} as const
+const record: ReplicaRecord = {
+  lineage: { pool: '1'.repeat(32), current, ancestors: [] },
+  closed: true,
+  syncing: false,
+  touched: false,
+}
 
 /** A poolset-dir with pool sets and their pools; beside the parts lies a file that no set names. */
 async function place(t: Test) {
@@ -153,6 +175,17 @@ t.test('a file that is no part of a pool stays although a set names it, unless f
   writeFileSync(join(pools, 'file.set'), `PMEMPOOLSET\n2M ${parts}/unnamed\n`)
   t.equal(await remove('file.set'), 22)
   t.ok(existsSync(join(parts, 'unnamed')))
+})
+
+t.test('notes of ours beside the parts go with them, files that only bear such a name stay', async t => {
+  const { parts, remove, left } = await place(t)
+  writeFileSync(join(parts, 'a.record'), encodeReplicaRecord(record))
+  writeFileSync(join(parts, 'a.missing-0123abcd'), 'RPMEMDRT and more')
+  writeFileSync(join(parts, 'a.missing-99999999'), 'a letter of mine')
+  writeFileSync(join(parts, 'c.record'), 'a song')
+  symlinkSync(join(parts, 'a.record'), join(parts, 'a.missing-0000ffff'))
+  for (const name of ['ab.set', 'c.set']) t.equal(await remove(name), 0)
+  t.equal(left(), 'a.missing-0000ffff a.missing-99999999 c.record n o s t unnamed')
 })
 
 t.test('a set in a folder that leads out of the poolset-dir is refused, also with --force', async t => {

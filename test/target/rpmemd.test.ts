@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import t, { type Test } from 'tap'
+import type { ListenOptions } from '../../fabric-native/index.js'
 import { rpmemd, type StopSignal } from '../../target/rpmemd.js'
 import { controlShape, decodeControl, Framer } from '../../wire/index.js'
 import { session as captured } from '../fixture/vectors.js'
@@ -12,6 +13,8 @@ interface Run {
   readonly code: number
   readonly stdout: Buffer
   readonly stderr: string
+  /** What the fabric was asked to listen for. */
+  readonly listened: readonly ListenOptions[]
 }
 
 interface Start {
@@ -31,6 +34,7 @@ async function run(t: Test, start: Start = {}): Promise<Run> {
   writeFileSync(join(it.pools, 'conf'), start.config ?? '')
   if (start.input) input.write(start.input)
   if (!start.signal) input.end()
+  const listened: ListenOptions[] = []
   const code = await rpmemd({
     args: (start.args ?? []).map(arg => arg.replace('DIR', it.pools)),
     env: { HOME: it.pools, SSH_CONNECTION: '127.0.0.1 1111 127.0.0.1 2222', ...start.env },
@@ -38,14 +42,27 @@ async function run(t: Test, start: Start = {}): Promise<Run> {
     input,
     output,
     stderr,
-    fabric: it.fabric,
+    fabric: {
+      probe: async () => [...(await it.node.offers)],
+      connect: options => it.fabric.connect(options),
+      listen(options) {
+        listened.push(options)
+        return it.fabric.listen(options)
+      },
+    },
     storage: it.storage,
     version: () => '1.2.3',
     globalConfigFile: join(it.pools, 'global.conf'),
     onSignal: stop => start.signal && stop(start.signal),
   })
   t.ok(it.released())
-  return { dir: it.pools, code, stdout: Buffer.from(output.read() ?? []), stderr: String(stderr.read() ?? '') }
+  return {
+    dir: it.pools,
+    listened,
+    code,
+    stdout: Buffer.from(output.read() ?? []),
+    stderr: String(stderr.read() ?? ''),
+  }
 }
 
 /** The control messages after the four bytes of the first word. */
@@ -135,6 +152,22 @@ t.test('remove mode removes without a word', async t => {
   const { code, stdout } = await run(t, { args: ['--remove', 'none.set'] })
   t.equal(code, 2)
   t.equal(stdout.length, 0)
+})
+
+t.test('the number of threads reaches the fabric', async t => {
+  const [create] = captured('01-create-attr.txt').bursts.filter(({ from }) => from === 'initiator')
+  for (const [args, threads] of [
+    [['--nthreads', '3'], 3],
+    [['-t0'], undefined],
+    [[], undefined],
+  ] as const) {
+    const { listened } = await run(t, { args, input: create?.bytes ?? new Uint8Array() })
+    t.same(
+      listened.map(options => options.threads),
+      [threads],
+      args.join(' '),
+    )
+  }
 })
 
 t.test('the log file of the configuration is written', async t => {
