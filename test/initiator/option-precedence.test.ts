@@ -98,8 +98,8 @@ t.test('several commands serve the REPLICA lines in the order of the pool set', 
   const commandsOf = async (own: { command?: string | readonly string[] }) => {
     const { shell, memory, options: rest } = await targetBed(t)
     const connector = new SshConnector({ ...rest, ...options, ...own })
-    const request = { node: 'me@node2', set: 'nowhere.set', memory, size: memory.size }
-    const opened = await Promise.allSettled([0, 1, 2].map(() => connector.open(request)))
+    const request = (set: string) => ({ node: 'me@node2', set, memory, size: memory.size })
+    const opened = await Promise.allSettled(['p.set', 'q.set', 'r.set'].map(set => connector.open(request(set))))
     for (const outcome of opened) t.match(outcome, { reason: { code: 'ERR_POOLSET_MISSING' } })
     return shell.commands.map(command => command.replace(' negotiate', ''))
   }
