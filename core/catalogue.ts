@@ -24,6 +24,7 @@ export const errno = {
   ENOSPC: 28,
   EPROTO: 71,
   EPROTONOSUPPORT: 93,
+  EOPNOTSUPP: 95,
   ECONNABORTED: 103,
   ECONNRESET: 104,
   ETIMEDOUT: 110,
@@ -218,6 +219,13 @@ export const catalogue = {
     meaning: 'The limit on locked memory does not allow the pool to be registered for RDMA.',
     remedy: 'Raise RLIMIT_MEMLOCK (`ulimit -l`, limits.conf or LimitMEMLOCK=) to at least the size of the pool.',
     errno: errno.ENOMEM,
+  },
+  ERR_MEMORY_UNPINNABLE: {
+    meaning: 'An RDMA device cannot reach the pool: Linux does not pin the pages of the file system that holds it.',
+    remedy:
+      'Put the pool on a device DAX or let TCP carry it: pages of a file system with DAX are never pinned, those of a file on ' +
+      'a disk not since Linux 6.5.',
+    errno: errno.EOPNOTSUPP,
   },
   ERR_PORT_UNREACHABLE: {
     meaning: 'The data port of the target cannot be reached.',

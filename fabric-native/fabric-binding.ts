@@ -7,6 +7,7 @@ export const fabricFailures = [
   'library-missing',
   'call',
   'locked-memory',
+  'unpinnable-memory',
   'unreachable',
   'refused',
   'lost',

@@ -7,6 +7,7 @@ const codes: Readonly<Record<FabricFailureKind, ErrorCode>> = {
   'library-missing': 'ERR_LIBFABRIC_MISSING',
   call: 'ERR_FABRIC',
   'locked-memory': 'ERR_LOCKED_MEMORY',
+  'unpinnable-memory': 'ERR_MEMORY_UNPINNABLE',
   unreachable: 'ERR_PORT_UNREACHABLE',
   refused: 'ERR_IN_BAND_REFUSED',
   lost: 'ERR_TARGET_LOST',

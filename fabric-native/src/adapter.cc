@@ -35,13 +35,20 @@ std::unique_ptr<Adapter> Adapter::Open(ProviderName provider, const FabricAddres
   return adapter;
 }
 
+// An adapter pins the pages that it works on (get_user_pages of the kernel, ibv_reg_mr(3)).
+FabricFailure Adapter::WhyUnregistered(int code) const {
+  if (provider_ != ProviderName::kVerbs) return FabricFailure::kCall;
+  if (code == ENOMEM || code == EAGAIN || code == EPERM) return FabricFailure::kLockedMemory;
+  // A file system with DAX; and, since Linux 6.5, a file on a disk.
+  if (code == EOPNOTSUPP || code == EFAULT) return FabricFailure::kUnpinnableMemory;
+  return FabricFailure::kCall;
+}
+
 Owned<fid_mr> Adapter::Register(void* memory, size_t size, uint64_t access, FabricError& error) const {
   fid_mr* region = nullptr;
   int result = fi_mr_reg(domain_.get(), memory, size, access, 0, 0, 0, &region, nullptr);
   if (result == 0) return Owned<fid_mr>(region);
-  int code = -result;
-  bool limit = provider_ == ProviderName::kVerbs && (code == ENOMEM || code == EAGAIN || code == EPERM);
-  error = CallError(*library_, "fi_mr_reg", result, limit ? FabricFailure::kLockedMemory : FabricFailure::kCall);
+  error = CallError(*library_, "fi_mr_reg", result, WhyUnregistered(-result));
   return nullptr;
 }
 

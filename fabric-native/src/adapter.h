@@ -30,6 +30,8 @@ class Adapter {
   Adapter(const LibFabric* library, ProviderName provider, OwnedInfo info)
       : library_(library), provider_(provider), info_(std::move(info)) {}
 
+  FabricFailure WhyUnregistered(int code) const;
+
   const LibFabric* library_;
   ProviderName provider_;
   OwnedInfo info_;

@@ -47,7 +47,9 @@ bool LaneEngine::Open(FabricError& error) {
   queue_ = adapter_->OpenQueue(terms_.lanes * (sizes.transmit + 2 * sizes.receive + kReads), error);
   if (!queue_) return false;
   region_ = adapter_->Register(terms_.memory->base(), terms_.size, FI_SEND | FI_WRITE, error);
-  if (!region_) return false;
+  // Lanes copy what the adapter cannot reach into buffers of their own.
+  if (!region_ && error.failure != FabricFailure::kUnpinnableMemory) return false;
+  error = {};
   const fi_info& info = adapter_->info();
   lane_terms_ = {.dialect = terms_.dialect,
                  .method = terms_.method,
@@ -57,7 +59,8 @@ bool LaneEngine::Open(FabricError& error) {
                  .raddr = terms_.raddr,
                  .mapping = terms_.memory.get(),
                  .memory = terms_.memory->base(),
-                 .memory_descriptor = fi_mr_desc(region_.get()),
+                 .registered = region_ != nullptr,
+                 .memory_descriptor = region_ ? fi_mr_desc(region_.get()) : nullptr,
                  .max_message_size = info.ep_attr->max_msg_size,
                  .transmit_size = std::max<size_t>(2, info.tx_attr->size),
                  .wants_send_completions = adapter_->wants_send_completions()};

@@ -13,6 +13,7 @@ enum class FabricFailure {
   kLibraryMissing,
   kCall,
   kLockedMemory,
+  kUnpinnableMemory,
   kUnreachable,
   kRefused,
   kLost,

@@ -53,7 +53,7 @@ std::unique_ptr<Lane> Lane::Open(LaneEngine& engine, const LaneTerms& terms, uin
   std::unique_ptr<Lane> lane(new Lane(engine, terms, index, adapter));
   lane->capacity_ = MessageCapacity(terms.dialect, terms.inline_size);
   lane->answer_bytes_ = AnswerBytes(terms.dialect);
-  lane->messages_ = RegisteredBuffer::Of(adapter, lane->window_ * lane->capacity_, FI_SEND, error);
+  lane->messages_ = RegisteredBuffer::Of(adapter, lane->window_ * lane->capacity_, FI_SEND | FI_WRITE, error);
   if (!lane->messages_) return nullptr;
   lane->answers_ = RegisteredBuffer::Of(adapter, lane->window_ * kAnswerStride, FI_RECV, error);
   if (!lane->answers_) return nullptr;
@@ -95,6 +95,8 @@ int Lane::PumpFront() {
 
 Lane::Carriage Lane::CarriageOf(const Range& range) const {
   bool apm = terms_.method == PersistMethod::kApm;
+  // A message carries a copy. Only PMDK's deep message has no room for it.
+  if (!terms_.registered) return terms_.dialect == Dialect::kPmdk && range.deep ? Carriage::kPlaced : Carriage::kInline;
   if (terms_.dialect == Dialect::kRpmem) {
     if (!range.relaxed || range.length < kPlaceFrom) return Carriage::kInline;
     return apm && !range.deep ? Carriage::kFenced : Carriage::kPlaced;
@@ -207,7 +209,7 @@ int Lane::AddInline(Draft& draft, Operation& operation, const Range& rest) {
   }
   AddEntry(draft, operation, piece, true);
   const uint8_t* data = terms_.memory + piece.offset;
-  if (piece.length >= kGatherFrom) {
+  if (piece.length >= kGatherFrom && terms_.registered) {
     draft.tail = data;
     draft.tail_length = piece.length;
     draft.full = true;
@@ -224,7 +226,14 @@ int Lane::AddPlaced(Draft& draft, Operation& operation, const Range& rest) {
   if (draft.used + layout::kLaneEntryBytes > capacity_) return kBlocked;
   Range piece = rest;
   piece.length = std::min<uint64_t>({rest.length, terms_.max_message_size, kPlaceBytes});
-  if (int rc = PostWrite(piece.offset, piece.length); rc != 0) return rc;
+  Source source = InPool(piece.offset);
+  if (!terms_.registered) {
+    piece.length = std::min<uint64_t>(piece.length, terms_.inline_size);
+    uint8_t* copy = draft.buffer + MessageOverhead(terms_.dialect);
+    std::memcpy(copy, terms_.memory + piece.offset, piece.length);
+    source = {copy, messages_.descriptor()};
+  }
+  if (int rc = PostWrite(piece.offset, piece.length, source); rc != 0) return rc;
   AddEntry(draft, operation, piece, false);
   draft.full |= piece.length == kPlaceBytes;
   return kSent;
@@ -291,7 +300,7 @@ int Lane::PumpFenced(Operation& operation) {
   while (placed < kPlaceBytes && !operation.sent() && CarriageOf(operation.rest()) == Carriage::kFenced) {
     Range rest = operation.rest();
     uint64_t length = std::min<uint64_t>({rest.length, terms_.max_message_size, kPlaceBytes - placed});
-    if (int rc = PostWrite(rest.offset, length); rc != 0) return rc;
+    if (int rc = PostWrite(rest.offset, length, InPool(rest.offset)); rc != 0) return rc;
     Advance(operation, length);
     placed += length;
   }
@@ -336,10 +345,10 @@ int Lane::PostAnswer(uint32_t slot) {
   return Persevere([&] { return fi_recvmsg(endpoint_.get(), &message, FI_COMPLETION); });
 }
 
-int Lane::PostWrite(uint64_t offset, uint64_t length) {
-  iovec part{terms_.memory + offset, length};
+int Lane::PostWrite(uint64_t offset, uint64_t length, Source source) {
+  iovec part{const_cast<uint8_t*>(source.data), length};
   fi_rma_iov target{terms_.raddr + offset, length, terms_.rkey};
-  void* descriptor = terms_.memory_descriptor;
+  void* descriptor = source.descriptor;
   fi_msg_rma message{};
   message.msg_iov = &part;
   message.desc = &descriptor;

@@ -31,6 +31,8 @@ struct LaneTerms {
   uint64_t raddr;
   Mapping* mapping;
   uint8_t* memory;
+  // Whether the adapter reaches the memory itself.
+  bool registered;
   void* memory_descriptor;
   size_t max_message_size;
   size_t transmit_size;
@@ -120,7 +122,13 @@ class Lane {
   int SendDraft(const Draft& draft);
 
   int PostAnswer(uint32_t slot);
-  int PostWrite(uint64_t offset, uint64_t length);
+  // What is to be written, from registered memory.
+  struct Source {
+    const uint8_t* data;
+    void* descriptor;
+  };
+  Source InPool(uint64_t offset) const { return {terms_.memory + offset, terms_.memory_descriptor}; }
+  int PostWrite(uint64_t offset, uint64_t length, Source source);
   int PostRead(uint64_t offset, uint64_t length, uint8_t* into, uint32_t slot);
   template <typename Post>
   int Persevere(Post post);

@@ -24,6 +24,8 @@ export interface FabricBed {
   readonly dialect: Dialect
   readonly method: PersistMethod
   readonly maxLanes: number
+  /** Of both ends; default 127.0.0.1. */
+  readonly address?: string
   memory(size: number): Memory
   /** Where lanes can be shared. */
   attach?(token: LanesToken): Lanes
@@ -46,13 +48,13 @@ export const tokensFor = (lanes: number): Uint8Array[] =>
   Array.from({ length: lanes }, (_, lane) => new Uint8Array(createHash('sha256').update(`lane ${lane}`).digest()))
 
 export function listenOptions(bed: FabricBed, memory: Memory, lanes: number): ListenOptions {
-  const { provider, dialect, method } = bed
-  const authentication = dialect === 'rpmem' ? { tokens: tokensFor(lanes) } : { peerAddress: '127.0.0.1' }
+  const { provider, dialect, method, address = '127.0.0.1' } = bed
+  const authentication = dialect === 'rpmem' ? { tokens: tokensFor(lanes) } : { peerAddress: address }
   return {
     provider,
     dialect,
     method,
-    address: '127.0.0.1',
+    address,
     memory,
     size: memory.size,
     lanes,
@@ -62,9 +64,9 @@ export function listenOptions(bed: FabricBed, memory: Memory, lanes: number): Li
 }
 
 export function connectOptions(bed: FabricBed, service: Service, memory: Memory): ConnectOptions {
-  const { provider, dialect, method } = bed
+  const { provider, dialect, method, address = '127.0.0.1' } = bed
   return {
-    ...{ provider, dialect, method, memory, address: '127.0.0.1', port: service.port, size: memory.size },
+    ...{ provider, dialect, method, memory, address, port: service.port, size: memory.size },
     ...{ lanes: service.lanes, rkey: service.rkey, raddr: service.raddr, inlineSize: 8192 },
     ...(dialect === 'rpmem' ? { tokens: tokensFor(service.lanes) } : {}),
   }
@@ -108,7 +110,7 @@ export function fabricCompliance(t: Test, bed: FabricBed): void {
     for (const [index, length] of lengths.entries()) {
       const offset = pageSize + index * 13
       const expected = mark(local, offset, length, index)
-      lanes.persistSync(offset, length, { lane: index % lanes.count })
+      lanes.persistSync(offset, length, { lane: index % lanes.count, ...patient })
       sameBytes(t, contentOf(remote, offset, length), expected, `${length} bytes`)
     }
   })
@@ -118,7 +120,7 @@ export function fabricCompliance(t: Test, bed: FabricBed): void {
     for (const [index, length] of lengths.entries()) {
       const offset = pageSize + index * 13
       const expected = mark(local, offset, length, index + 100)
-      await lanes.persist(offset, length)
+      await lanes.persist(offset, length, patient)
       sameBytes(t, contentOf(remote, offset, length), expected, `${length} bytes`)
     }
   })
