@@ -1,5 +1,5 @@
-import { type PoolAttributes, RpmemError } from '../core/index.js'
-import type { Lanes, Memory } from '../fabric-native/index.js'
+import { hasCode, type PoolAttributes, RpmemError } from '../core/index.js'
+import type { Lanes, Memory, ProviderName, ProviderReport } from '../fabric-native/index.js'
 import { laneTokens, pmdkBufferSize } from '../wire/index.js'
 import { unlessAborted } from './abortable-wait.js'
 import {
@@ -67,18 +67,27 @@ async function begin(
   options.signal?.addEventListener('abort', abort, { once: true })
   try {
     if (options.signal?.aborted) throw aborted(options.signal)
-    const choice = chooseTransport(await probe, session.offers, rules)
-    log(target, choice, session)
     const lanesRequested = lanesWanted(options, target.environment)
-    const request = {
-      poolSet: set,
-      size,
-      lanes: Math.min(lanesRequested, choice.maxLanes),
-      provider: choice.provider,
-      inlineSize: session.dialect === 'pmdk' ? pmdkBufferSize : inlineSize,
-      claim: options.claim,
+    const settle = async (offers: Offers): Promise<Settled> => {
+      const choice = chooseTransport(await probe, offers, rules)
+      log(target, choice, session)
+      const request = {
+        poolSet: set,
+        size,
+        lanes: Math.min(lanesRequested, choice.maxLanes),
+        provider: choice.provider,
+        inlineSize: session.dialect === 'pmdk' ? pmdkBufferSize : inlineSize,
+        claim: options.claim,
+      }
+      try {
+        return { choice, request, grant: await ask(session, request) }
+      } catch (error) {
+        if (!offers || !hasCode(error, 'ERR_MEMORY_UNPINNABLE')) throw error
+        // Only who has the pool can say so: the target without this provider.
+        return settle(without(offers, choice.provider, error.message))
+      }
     }
-    const grant = await ask(session, request)
+    const { choice, request, grant } = await settle(session.offers)
     // From here on there is a pool to be taken back, for which the session is needed.
     options.signal?.removeEventListener('abort', abort)
     const lanes = await connect(options, target, session, grant, request, memory, created)
@@ -90,6 +99,17 @@ async function begin(
     options.signal?.removeEventListener('abort', abort)
   }
 }
+
+type Offers = Session['offers']
+
+interface Settled {
+  readonly choice: TransportChoice
+  readonly request: PoolRequest
+  readonly grant: Grant
+}
+
+const without = (offers: readonly ProviderReport[], provider: ProviderName, reason: string): ProviderReport[] =>
+  offers.map(offer => (offer.provider === provider ? { provider, reason } : offer))
 
 const rulesOf = ({ transport }: RemotePoolOptions, { environment }: Target): TransportRules => ({
   require: transport?.require,

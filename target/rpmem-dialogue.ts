@@ -1,4 +1,4 @@
-import { describe, RpmemError } from '../core/index.js'
+import { describe, hasCode, RpmemError } from '../core/index.js'
 import { type ProviderName, providerNames } from '../fabric-native/index.js'
 import { blockSumSize, blockSums } from '../pool/index.js'
 import {
@@ -103,7 +103,8 @@ export class RpmemDialogue implements Dialogue {
       this.#say(ready(message.id, this.serving, request.inlineSize, secret, this.#node))
       return 'go on'
     } catch (error) {
-      return this.#fail(message, error, 'over')
+      // Another provider may do: what was created is gone again, so the initiator asks anew.
+      return this.#fail(message, error, hasCode(error, 'ERR_MEMORY_UNPINNABLE') ? 'go on' : 'over')
     }
   }
 

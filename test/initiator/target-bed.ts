@@ -40,15 +40,21 @@ export const attributes: PoolAttributes = {
 
 export const singleHeader: PoolAttributes = { ...attributes, incompat: incompatSingleHeader }
 
-export async function targetBed(t: Test, dialect: 'rpmem' | 'pmdk' = 'rpmem'): Promise<TargetBed> {
+/** `change` makes another fabric of that of both ends. */
+export async function targetBed(
+  t: Test,
+  dialect: 'rpmem' | 'pmdk' = 'rpmem',
+  change: (fabric: Fabric) => Fabric = fabric => fabric,
+): Promise<TargetBed> {
   const target = bed(t)
-  const offers = await target.fabric.probe(['tcp'])
+  const both = change(target.fabric)
+  const offers = await both.probe(['tcp'], {})
   let port = 0
   const listening: Fabric = {
-    probe: () => target.fabric.probe(['tcp']),
-    connect: options => target.fabric.connect(options),
+    probe: () => both.probe(['tcp'], {}),
+    connect: options => both.connect(options),
     async listen(options) {
-      const service = await target.fabric.listen(options)
+      const service = await both.listen(options)
       port = service.port
       return service
     },
@@ -75,7 +81,7 @@ export async function targetBed(t: Test, dialect: 'rpmem' | 'pmdk' = 'rpmem'): P
     void session.run().then(exitCode => silent || end.exit({ exitCode }))
   }
   const memory = new BufferMemory(poolSize)
-  const fabric = dialect === 'pmdk' ? underAnotherName(target.fabric) : target.fabric
+  const fabric = dialect === 'pmdk' ? underAnotherName(both) : both
   const options = { attributes, shell, fabric, environment: readEnvironment({ RPMEM_ENABLE_SOCKETS: '1' }), lanes: 2 }
   const closing = (pool: RemotePool) => {
     t.teardown(() => pool.close().catch(() => {}))
