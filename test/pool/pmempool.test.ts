@@ -1,23 +1,22 @@
-import { execFileSync } from 'node:child_process'
 import t from 'tap'
 import { Pool } from '../../pool/index.js'
+import { pmempoolInfo } from '../fixture/pmempool-info.js'
 import { scratch, writeSet } from './scratch.js'
 
-/** What PMDK's own tool reads in a part or pool set. */
-function info(path: string): Map<string, string> {
-  const text = execFileSync('pmempool', ['info', '-f', 'obj', path], { encoding: 'utf8', timeout: 20_000 })
-  const fields = new Map<string, string>()
-  for (const [, name, value] of text.matchAll(/^(.+?) +: (.*)$/gm)) {
-    if (name && value && !fields.has(name)) fields.set(name, value)
-  }
-  return fields
-}
+const letters = [...'abcdefghijklmnopqrst']
 
 const shapes: [name: string, lines: (at: string) => string[], parts: string[], features: RegExp][] = [
   ['one part', at => [`8M ${at}/a`], ['a'], /0x2 \[CKSUM_2K\]/],
   ['two parts', at => [`8M ${at}/a`, `3M ${at}/b`], ['a', 'b'], /0x2 \[CKSUM_2K\]/],
   ['five parts', at => [...'abcde'].map(name => `3M ${at}/${name}`), [...'abcde'], /0x2 /],
+  ['twenty parts', at => letters.map(name => `2M ${at}/${name}`), letters, /0x2 /],
   ['SINGLEHDR', at => ['OPTION SINGLEHDR', `8M ${at}/a`, `3M ${at}/b`], ['a'], /SINGLEHDR/],
+  [
+    'SINGLEHDR and replicas',
+    at => ['OPTION SINGLEHDR', `8M ${at}/a`, 'REPLICA', `5M ${at}/b`, `5M ${at}/c`],
+    ['a', 'b'],
+    /SINGLE/,
+  ],
   ['local replicas', at => [`8M ${at}/a`, `3M ${at}/b`, 'REPLICA', `10M ${at}/c`], ['a', 'b', 'c'], /0x2 /],
 ]
 
@@ -27,7 +26,7 @@ for (const [name, lines, parts, features] of shapes) {
     const set = writeSet(directory, 'x.set', ...lines(directory))
     await (await Pool.create(set, { signature: 'COUNTER', major: 3 })).close()
     for (const path of [...parts.map(part => `${directory}/${part}`), set]) {
-      const fields = info(path)
+      const fields = pmempoolInfo(path)
       t.match(fields.get('Checksum'), /\[OK\]$/)
       t.match(fields.get('Alignment Descriptor'), /\[OK\]$/)
       t.match(fields.get('Mandatory features'), features)
