@@ -28,6 +28,7 @@ export class PmdkSession extends DialectSession implements Session {
   readonly dialect = 'pmdk'
   readonly software = 'PMDK rpmemd'
   readonly offers = undefined
+  readonly promptPings = false
   readonly #clock: Clock
   readonly #deadlines: SessionDeadlines
   #waiting: Waiting | undefined

@@ -5,6 +5,7 @@ import { unlessAborted } from './abortable-wait.js'
 import {
   checkArguments,
   checkAttributes,
+  defaultOpenDeadlineMs,
   fabricOf,
   lanesWanted,
   type RemotePoolOptions,
@@ -14,8 +15,9 @@ import {
 import type { Grant, PoolRequest, Session } from './session.js'
 import { startSession } from './session-start.js'
 import { aborted } from './ssh-failure.js'
-import { goodbyeMs, silenceOf } from './target-loss.js'
+import { goodbyeMs, lossOf, silenceOf } from './target-loss.js'
 import { candidates, chooseTransport, describeReasons, type TransportChoice, type TransportRules } from './transport.js'
+import { Watchdog } from './watchdog.js'
 
 /** A session with its lanes, from which a RemotePool is made. */
 export interface Opened {
@@ -27,6 +29,7 @@ export interface Opened {
   readonly lanesRequested: number
   readonly grant: Grant
   readonly choice: TransportChoice
+  readonly closeDeadlineMs: number
 }
 
 /** Largest inline data asked for between our own ends; the fabric decides what it uses. */
@@ -63,6 +66,7 @@ async function begin(
   const probe = fabricOf(options).probe(candidates(rules), {})
   probe.catch(() => {})
   const session = await startSession({ ...target, signal: options.signal, openDeadlineMs: options.openDeadlineMs })
+  const watchdog = watch(session, target, set)
   const abort = () => session.abandon(aborted(options.signal as AbortSignal))
   options.signal?.addEventListener('abort', abort, { once: true })
   try {
@@ -91,11 +95,13 @@ async function begin(
     // From here on there is a pool to be taken back, for which the session is needed.
     options.signal?.removeEventListener('abort', abort)
     const lanes = await connect(options, target, session, grant, request, memory, created)
-    return { target, set, size, session, lanes, lanesRequested, grant, choice }
+    const closeDeadlineMs = options.openDeadlineMs ?? defaultOpenDeadlineMs
+    return { target, set, size, session, lanes, lanesRequested, grant, choice, closeDeadlineMs }
   } catch (error) {
     session.abandon(error instanceof Error ? error : new Error(String(error)))
     throw error
   } finally {
+    watchdog?.stop()
     options.signal?.removeEventListener('abort', abort)
   }
 }
@@ -110,6 +116,14 @@ interface Settled {
 
 const without = (offers: readonly ProviderReport[], provider: ProviderName, reason: string): ProviderReport[] =>
   offers.map(offer => (offer.provider === provider ? { provider, reason } : offer))
+
+/** From here until the pool is handed over, a target that stops is lost at once, whatever is asked of it. */
+function watch(session: Session, { clock, shell }: Target, set: string): Watchdog | undefined {
+  const { promptPings, ping } = session
+  if (!promptPings || !ping) return undefined
+  const onSilent = (silentMs: number) => session.abandon(lossOf(`${shell.name} ${set}`, silenceOf(silentMs)))
+  return new Watchdog({ clock, ping: () => ping.call(session), onSilent })
+}
 
 const rulesOf = ({ transport }: RemotePoolOptions, { environment }: Target): TransportRules => ({
   require: transport?.require,
@@ -146,19 +160,21 @@ async function connect(
       raddr: grant.raddr,
       inlineSize: Math.min(grant.inlineSize, request.inlineSize),
       ...(grant.secret && { tokens: laneTokens(grant.secret, grant.lanes) }),
+      ...(options.connectDeadlineMs !== undefined && { connectTimeoutMs: options.connectDeadlineMs }),
       ...workQueue(options, target),
     })
-    return await (options.signal ? lanesUnlessAborted(connecting, options.signal) : connecting)
+    return await lanesWhileWanted(connecting, session, options.signal)
   } catch (error) {
     await takeBack(session, created, target, options.signal)
     throw error
   }
 }
 
-/** Lanes that come up after the caller has turned away are ended. */
-async function lanesUnlessAborted(connecting: Promise<Lanes>, signal: AbortSignal): Promise<Lanes> {
+/** Lanes that come up after the caller has turned away, or the target was lost, are ended. */
+async function lanesWhileWanted(connecting: Promise<Lanes>, session: Session, signal?: AbortSignal): Promise<Lanes> {
+  const lost = new Promise<never>((_, reject) => session.onLost(reject))
   try {
-    return await unlessAborted(connecting, signal)
+    return await Promise.race([signal ? unlessAborted(connecting, signal) : connecting, lost])
   } catch (error) {
     connecting.then(lanes => lanes.close()).catch(() => {})
     throw error

@@ -72,10 +72,12 @@ export interface RemotePoolOptions extends TargetOptions {
   /** Until a call on the data path settles, in milliseconds; default 3000. */
   readonly deadlineMs?: number
   /**
-   * Until the target has created or opened its pool, in milliseconds; default 60 000, as allocating a large one takes its time.
-   * Meanwhile it is not asked for signs of life: a target that stops now is noticed by this deadline, or ended by the signal.
+   * Until the target has created, opened or closed its pool, in milliseconds; default 60 000, as allocating or removing a large
+   * one takes its time. A target that stops meanwhile is noticed within 3 s; one that knows no ping (PMDK) by this deadline.
    */
   readonly openDeadlineMs?: number
+  /** Until the lanes are connected, in milliseconds; for a PMDK peer, which connects one after the other, for each. Default 30 000. */
+  readonly connectDeadlineMs?: number
   /** Transmit queue asked for, instead of RPMEM_WORK_QUEUE_SIZE. */
   readonly workQueueSize?: number
   /** Instead of libfabric. */
@@ -90,6 +92,7 @@ export interface RemotePoolCreateOptions extends RemotePoolOptions {
 export interface RemotePoolRemoveOptions extends TargetOptions, RemoveOptions {}
 
 const defaultLanes = 8
+export const defaultOpenDeadlineMs = 60_000
 
 /** A target with everything that decides how it is reached. */
 export interface Target {
@@ -145,6 +148,12 @@ export function checkArguments(set: string, memory: Memory, options: RemotePoolO
     const count = options[name]
     if (count !== undefined && !(Number.isInteger(count) && count >= 1 && count < 2 ** 32)) {
       throw argument(name, `${name} must be a whole number of at least 1`, count)
+    }
+  }
+  for (const name of ['deadlineMs', 'openDeadlineMs', 'connectDeadlineMs'] as const) {
+    const time = options[name]
+    if (time !== undefined && !(Number.isInteger(time) && time >= 1 && time < 2 ** 31)) {
+      throw argument(name, `${name} must be a whole number of milliseconds, at least 1`, time)
     }
   }
   if (!Number.isSafeInteger(size) || size <= 0 || size % pageSize !== 0) {

@@ -89,7 +89,7 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
     if (!opened) return
     const { session, target, grant } = opened
     this.#keeping = keepingOf(session, grant, this)
-    this.#watch = new SessionWatch({ session, lanes, clock: target.clock, onLost: cause => this.#lose(cause) })
+    this.#watch = new SessionWatch({ ...opened, clock: target.clock, onLost: cause => this.#lose(cause) })
     if (this.laneCount < this.lanesRequested) {
       target.log.write('notice', `${name}: ${this.laneCount} of ${this.lanesRequested} lanes were granted`)
     }
@@ -258,9 +258,10 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
 
   /**
    * rpmem_close(3): lets pending calls settle, then ends lanes and session. Idempotent. `remove` takes back a pool that this
-   * object created. A lost pool closes without error, also if the loss shows only now: a target that does not answer within
-   * 3 s is left to itself. With `remove` that is ERR_TARGET_LOST: the pool may or may not be there still. In a thread that has
-   * attached it only leaves the pool, and `remove` is ERR_THREAD.
+   * object created. A lost pool closes without error, also if the loss shows only now: a target that gives
+   * no sign of life for 3 s, or works on its close for longer than `openDeadlineMs`, is left to itself. With `remove` that is
+   * ERR_TARGET_LOST: the pool may or may not be there still. In a thread that has attached it only leaves the pool, and `remove`
+   * is ERR_THREAD.
    */
   close({ remove = false }: { readonly remove?: boolean } = {}): Promise<void> {
     if (remove && !this.#watch) return Promise.reject(notHere('a pool is removed by the thread that created it'))
@@ -280,7 +281,7 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
         this.#idle = resolve
       })
     }
-    this.#watch?.stop()
+    this.#watch?.withoutLanes()
     await this.#lanes.close()
     try {
       if (remove && !this.#watch)
@@ -288,6 +289,7 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
       if (!this.#lost) await this.#sayGoodbye(remove)
       else if (remove) throw this.#lost
     } finally {
+      this.#watch?.stop()
       this.emit('closed')
     }
   }

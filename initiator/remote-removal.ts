@@ -1,4 +1,5 @@
 import { type ErrorCode, RpmemError } from '../core/index.js'
+import { unlessAborted } from './abortable-wait.js'
 import { removeCommand } from './remote-command.js'
 import { endedTooEarly, type RemoteReport, remoteError } from './remote-end.js'
 import { type RemotePoolRemoveOptions, type Target, targetOf } from './remote-pool-options.js'
@@ -51,8 +52,10 @@ async function run(target: Target, command: string, signal: AbortSignal | undefi
     },
     'holds',
   )
-  const end = await process.ended
-  cancel()
+  const end = await (signal ? unlessAborted(process.ended, signal) : process.ended).finally(() => {
+    cancel()
+    if (signal?.aborted) process.kill()
+  })
   const report = { name: shell.name, command: target.command, external: shell.external, end, ...texts }
   if (late) throw remoteError('ERR_DEADLINE', `the removal did not end within ${deadlineMs} ms`, report)
   return report

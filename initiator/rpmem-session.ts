@@ -9,6 +9,7 @@ import {
   encodeControl,
   errorOf,
   type Frame,
+  promptPing,
   violation,
 } from '../wire/index.js'
 import type { ControlChannel } from './control-channel.js'
@@ -36,6 +37,7 @@ export class RpmemSession extends DialectSession implements Session {
   #hello: Waiting | undefined
   #offers: readonly ProviderReport[] = []
   #software = ''
+  #capabilities: readonly string[] = []
   #nextId = 1
 
   private constructor(channel: ControlChannel, clock: Clock, deadlines: SessionDeadlines) {
@@ -62,6 +64,10 @@ export class RpmemSession extends DialectSession implements Session {
 
   get software(): string {
     return this.#software
+  }
+
+  get promptPings(): boolean {
+    return this.#capabilities.includes(promptPing)
   }
 
   async create(request: PoolRequest, attributes: PoolAttributes | undefined): Promise<Grant> {
@@ -93,7 +99,7 @@ export class RpmemSession extends DialectSession implements Session {
   }
 
   protected override async sayGoodbye(remove: boolean): Promise<void> {
-    await this.#ask({ type: 'close', remove }, 'done', this.#deadlines.answerMs)
+    await this.#ask({ type: 'close', remove }, 'done', this.#deadlines.openMs)
   }
 
   protected override rejectWaiting(error: Error): void {
@@ -114,7 +120,9 @@ export class RpmemSession extends DialectSession implements Session {
     assert(hello.type === 'hello', 'the answer has the type that was asked for')
     this.#software = hello.software
     this.#offers = hello.offers
-    this.channel.send(encodeControl(acceptHello(hello)))
+    const accept = acceptHello(hello)
+    this.#capabilities = accept.capabilities
+    this.channel.send(encodeControl(accept))
   }
 
   async #ask(

@@ -1,16 +1,15 @@
 import type { Clock, PoolAttributes } from '../core/index.js'
 import type { Lanes } from '../fabric-native/index.js'
 import type { Session } from './session.js'
-import { goodbyeMs, silenceOf } from './target-loss.js'
-import { Watchdog } from './watchdog.js'
-
-const pingIntervalMs = 500
-const pingRounds = 4
+import { goodbyeMs, lateClose, silenceOf } from './target-loss.js'
+import { pingIntervalMs, pingRounds, Watchdog } from './watchdog.js'
 
 export interface SessionWatchOptions {
   readonly session: Session
   readonly lanes: Lanes
   readonly clock: Clock
+  /** For a target that lives and takes its time to close the pool. */
+  readonly closeDeadlineMs: number
   /** The session has ended, or the target is silent; may be called again. */
   readonly onLost: (cause: Error) => void
 }
@@ -26,8 +25,6 @@ export class SessionWatch {
     this.#watchdog = new Watchdog({
       clock,
       ping: () => this.#ping(),
-      intervalMs: pingIntervalMs,
-      rounds: pingRounds,
       onSilent: silentMs => onLost(silenceOf(silentMs)),
     })
     session.onLost(onLost)
@@ -36,6 +33,11 @@ export class SessionWatch {
 
   setAttributes(attributes: PoolAttributes | undefined): Promise<void> {
     return this.#options.session.setAttributes(attributes)
+  }
+
+  /** To be called before the lanes are closed: the target is watched further if the session itself can ask it. */
+  withoutLanes(): void {
+    if (!this.#options.session.promptPings) this.stop()
   }
 
   /** Idempotent. */
@@ -48,10 +50,11 @@ export class SessionWatch {
     this.#options.session.abandon(error)
   }
 
-  /** A target that does not answer within 3 s is lost. */
+  /** A target that does not close in time is lost: within 3 s, unless it shows meanwhile that it lives. */
   async goodbye(remove: boolean): Promise<void> {
-    const { session, clock, onLost } = this.#options
-    const cancel = clock.after(goodbyeMs, () => onLost(silenceOf(goodbyeMs)), 'holds')
+    const { session, clock, closeDeadlineMs, onLost } = this.#options
+    const [limitMs, reason] = session.promptPings ? [closeDeadlineMs, lateClose] : [goodbyeMs, silenceOf]
+    const cancel = clock.after(limitMs, () => onLost(reason(limitMs)), 'holds')
     try {
       await session.close(remove)
     } finally {

@@ -21,6 +21,8 @@ export interface Session {
   close(remove: boolean): Promise<void>
   /** Resolves with the answer; undefined where the dialect knows no ping. */
   ping?(): Promise<void>
+  /** The target answers pings also while it works on a request, so that its silence is its loss. */
+  readonly promptPings: boolean
   /** Called once when the session ends other than by close(). */
   onLost(listener: (error: Error) => void): void
   /** Ends the session as lost, for this reason: pending calls reject with it. */
@@ -61,7 +63,7 @@ export interface Grant {
 }
 
 export interface SessionDeadlines {
-  /** Create and open: allocating a large pool takes its time. */
+  /** Create, open and close: allocating or removing a large pool takes its time. */
   readonly openMs: number
   /** Everything else. */
   readonly answerMs: number

@@ -19,3 +19,6 @@ export function lostBefore(loss: RpmemError): RpmemError {
 
 export const silenceOf = (silentMs: number): RpmemError =>
   new RpmemError('ERR_DEADLINE', `the target has been silent for ${silentMs} ms`)
+
+export const lateClose = (deadlineMs: number): RpmemError =>
+  new RpmemError('ERR_DEADLINE', `the target lives but did not close the pool within ${deadlineMs} ms`)

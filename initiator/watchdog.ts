@@ -1,12 +1,17 @@
 import type { Clock } from '../core/index.js'
 
+/** A target that stops is noticed after two and a half seconds. */
+export const pingIntervalMs = 500
+export const pingRounds = 4
+
 export interface WatchdogOptions {
   readonly clock: Clock
   /** Asks the target for a sign of life. */
   readonly ping: () => Promise<void>
-  readonly intervalMs: number
-  /** Rounds without an answer after which the target counts as lost. */
-  readonly rounds: number
+  /** Default half a second. */
+  readonly intervalMs?: number
+  /** Rounds without an answer after which the target counts as lost; default 4. */
+  readonly rounds?: number
   /** Called at most once; `silentMs` is how long the answer has been missing, by rounds. */
   readonly onSilent: (silentMs: number) => void
 }
@@ -31,11 +36,12 @@ export class Watchdog {
   }
 
   #arm(): () => void {
-    return this.#options.clock.after(this.#options.intervalMs, () => this.#round())
+    const { clock, intervalMs = pingIntervalMs } = this.#options
+    return clock.after(intervalMs, () => this.#round())
   }
 
   #round(): void {
-    const { rounds, intervalMs, onSilent } = this.#options
+    const { rounds = pingRounds, intervalMs = pingIntervalMs, onSilent } = this.#options
     if (this.#unanswered >= rounds) {
       onSilent(this.#unanswered * intervalMs)
       return

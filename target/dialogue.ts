@@ -17,6 +17,8 @@ export interface Dialogue {
   readonly serving: Serving | undefined
   /** The daemon's first words. */
   greet(): Promise<void>
+  /** Answers a message that need not wait for those before it; false: it must. Does not throw for one that is well-formed. */
+  interject(frame: Frame): boolean
   /** Acts on one message and answers it. Throws ERR_PROTOCOL for a message that breaks the rules. */
   answer(frame: Frame): Promise<Verdict>
   /** Tells the initiator, if the dialect has words for it, that it broke the rules. */

@@ -37,6 +37,10 @@ export class PmdkDialogue implements Dialogue {
     this.#send(encodeFirstWord('pmdk'))
   }
 
+  interject(_frame: Frame): boolean {
+    return false
+  }
+
   async answer(frame: Frame): Promise<Verdict> {
     const request = decodePmdkRequest(frame.bytes)
     switch (request.type) {

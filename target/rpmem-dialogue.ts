@@ -5,6 +5,7 @@ import {
   type ControlMessage,
   checkAccept,
   controlShape,
+  controlTypeOf,
   decodeControl,
   encodeControl,
   encodeFirstWord,
@@ -52,6 +53,13 @@ export class RpmemDialogue implements Dialogue {
     this.#say(this.#hello)
   }
 
+  /** A ping is answered whatever is under way: the answer tells that this end lives, not that it has finished. */
+  interject(frame: Frame): boolean {
+    if (!this.#accepted || controlTypeOf(frame.type) !== 'ping') return false
+    this.#pong(decodeControl(frame) as ControlMessage<'ping'>)
+    return true
+  }
+
   async answer(frame: Frame): Promise<Verdict> {
     const message = decodeControl(frame)
     if (message.type === 'accept') return this.#accept(message)
@@ -66,9 +74,6 @@ export class RpmemDialogue implements Dialogue {
         return this.#adopt(message)
       case 'sums':
         return this.#sums(message)
-      case 'ping':
-        this.#say({ type: 'pong', id: message.id, activeLanes: this.serving?.service.counters().activeLanes ?? 0 })
-        return 'go on'
       case 'close':
         return this.#close(message)
       default:
@@ -82,6 +87,10 @@ export class RpmemDialogue implements Dialogue {
 
   #say(message: ControlMessage): void {
     this.#send(encodeControl(message))
+  }
+
+  #pong({ id }: ControlMessage<'ping'>): void {
+    this.#say({ type: 'pong', id, activeLanes: this.serving?.service.counters().activeLanes ?? 0 })
   }
 
   #accept(message: ControlMessage<'accept'>): Verdict {

@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream'
 import { describe, hasCode, type RpmemError } from '../core/index.js'
 import { type Frame, Framer } from '../wire/index.js'
+import { Backlog } from './backlog.js'
 import type { Dialogue, Send } from './dialogue.js'
 import { Silence } from './silence.js'
 import type { TargetNode } from './target-node.js'
@@ -32,13 +33,20 @@ export class Session {
   readonly #options: SessionOptions
   readonly #dialogue: Dialogue
   readonly #framer: Framer
+  readonly #backlog: Backlog
   readonly #silence: Silence
   #stopped = false
+  #over = false
 
   constructor(options: SessionOptions) {
     this.#options = options
     this.#dialogue = options.dialogue(bytes => this.#send(bytes))
     this.#framer = new Framer(this.#dialogue.shape)
+    this.#backlog = new Backlog({
+      answer: frame => this.#dialogue.answer(frame),
+      onIdle: () => this.#silence.begin(),
+      onOver: () => this.#hangUp(),
+    })
     this.#silence = new Silence({
       clock: options.node.clock,
       limitMs: options.silenceMs ?? 60_000,
@@ -73,30 +81,34 @@ export class Session {
     this.#options.input.destroy()
   }
 
+  /** Reads on while a request is worked out, so that what need not wait does not. */
   async #converse(): Promise<number> {
-    for await (const chunk of this.#chunks()) {
-      const frames: Frame[] = []
-      const broken = this.#cut(chunk, frames)
-      // While an answer is worked out, the initiator has every right to be silent.
-      if (frames.length > 0) this.#silence.stop()
-      for (const frame of frames) if ((await this.#dialogue.answer(frame)) === 'over') return exitCodes.closed
-      if (broken) throw broken
-      if (frames.length > 0) this.#silence.begin()
-    }
+    const broken = await this.#read()
+    if (this.#stopped) this.#backlog.drop()
+    // The frames before a violation still count.
+    if ((await this.#backlog.done()) === 'over') return exitCodes.closed
+    if (broken) throw broken
     if (!this.#stopped) this.#framer.end()
     this.#options.node.log.write('notice', 'the initiator has gone')
     return exitCodes.inputEnded
   }
 
-  /** The frames before a violation still count, so it is handed back and not thrown. */
-  #cut(chunk: Uint8Array, frames: Frame[]): RpmemError | undefined {
+  /** Until the end of the input, or up to the violation that is handed back. */
+  async #read(): Promise<RpmemError | undefined> {
     try {
-      this.#framer.push(chunk, frame => frames.push(frame))
+      for await (const chunk of this.#chunks()) this.#framer.push(chunk, frame => this.#take(frame))
       return undefined
     } catch (error) {
       if (hasCode(error, 'ERR_PROTOCOL')) return error
       throw error
     }
+  }
+
+  /** While an answer is worked out, the initiator has every right to be silent. */
+  #take(frame: Frame): void {
+    if (!this.#dialogue.interject(frame)) this.#backlog.add(frame)
+    if (this.#backlog.busy) this.#silence.stop()
+    else this.#silence.begin()
   }
 
   /** The input; an error on it is its end. */
@@ -105,9 +117,14 @@ export class Session {
     try {
       for await (const chunk of this.#options.input) yield chunk
     } catch (error) {
-      if (this.#stopped) return
+      if (this.#stopped || this.#over) return
       this.#options.node.log.write('warn', `the input failed: ${describe(error).join(': ')}`)
     }
+  }
+
+  #hangUp(): void {
+    this.#over = true
+    this.#options.input.destroy()
   }
 
   #send(bytes: Uint8Array): void {

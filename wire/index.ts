@@ -1,6 +1,13 @@
 export type { RemoteFact, RemoteFacts, Report, ReportedOffer, VersionRange } from './control-field.js'
 export { decodeControl, encodeControl } from './control-message.js'
-export { type ControlMessage, type ControlType, controlHeader, maxControlSize, maxSumsSize } from './control-table.js'
+export {
+  type ControlMessage,
+  type ControlType,
+  controlHeader,
+  controlTypeOf,
+  maxControlSize,
+  maxSumsSize,
+} from './control-table.js'
 export { errorOf, failureOf } from './failure.js'
 export { encodeFirstWord, type FirstWord, FirstWordReader, rpmemWord } from './first-word.js'
 export { controlShape, pmdkRequestShape, pmdkResponseShape } from './frame-shapes.js'
@@ -31,6 +38,7 @@ export {
   commonCapabilities,
   ourCapabilities,
   ourVersions,
+  promptPing,
 } from './negotiation.js'
 export { type PmdkMethod, type PmdkProvider, pmdkBufferSize } from './pmdk-layout.js'
 export {

@@ -6,8 +6,11 @@ import { violation } from './violation.js'
 /** Versions of the rpmem dialect that this program speaks. */
 export const ourVersions: VersionRange = { min: 1, max: 1 }
 
+/** The target answers a ping at once, also while it works on a request: silence means that it does not live. */
+export const promptPing = 'prompt-ping'
+
 /** Abilities beyond the version that this program has; version 1 needs none. */
-export const ourCapabilities: readonly string[] = []
+export const ourCapabilities: readonly string[] = [promptPing]
 
 /** The highest version that both speak; ERR_VERSION with both ranges where there is none. */
 export function chooseVersion(ours: VersionRange, theirs: VersionRange): number {

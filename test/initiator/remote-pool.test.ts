@@ -281,6 +281,9 @@ t.test('wrong arguments never reach the network', async t => {
   for (const size of sizes) await t.rejects(open('single.set', { size }), { code: 'ERR_ARGUMENT' }, `${size}`)
   for (const lanes of [0, -1, 1.5, 2 ** 32]) await t.rejects(open('single.set', { lanes }), { code: 'ERR_ARGUMENT' })
   for (const set of ['', 'a\0b', 'x'.repeat(5000)]) await t.rejects(open(set), { code: 'ERR_ARGUMENT' })
+  for (const name of ['deadlineMs', 'openDeadlineMs', 'connectDeadlineMs'])
+    for (const time of [0, -1, 1.5, Number.NaN, 2 ** 31])
+      await t.rejects(open('single.set', { [name]: time }), { code: 'ERR_ARGUMENT', facts: { argument: name } })
   const odd = new BufferMemory(6000)
   await t.rejects(RemotePool.open('me@node2', 'single.set', odd, options), { code: 'ERR_ARGUMENT' })
   await t.rejects(RemotePool.open('me@node2:0', 'single.set', new BufferMemory(8192), options), { code: 'ERR_ADDRESS' })
@@ -348,6 +351,23 @@ t.test('an abort ends the wait for lanes, undoes the creation and ends lanes tha
   await lanesEnded
   t.same(partFiles(), [])
   t.ok(released())
+})
+
+t.test('the caller says how long to wait for the lanes', async t => {
+  const { create, options } = await targetBed(t)
+  const { fabric } = options
+  const asked: (number | undefined)[] = []
+  const listening = {
+    probe: fabric.probe.bind(fabric),
+    listen: fabric.listen.bind(fabric),
+    connect(connection: ConnectOptions) {
+      asked.push(connection.connectTimeoutMs)
+      return fabric.connect(connection)
+    },
+  }
+  await (await create('single.set', { fabric: listening, connectDeadlineMs: 700 })).close()
+  await (await create('nohdrs.set', { fabric: listening, attributes: undefined })).close()
+  t.strictSame(asked, [700, undefined])
 })
 
 t.test('a pool that is larger than that of the target is refused', async t => {

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { RemotePool, readEnvironment } from '../../initiator/index.js'
 import { encodeFirstWord } from '../../wire/index.js'
-import { type ScriptedShell, saying } from './scripted-shell.js'
+import { ScriptedShell, saying } from './scripted-shell.js'
 
 const remove = (shell: ScriptedShell, options = {}) =>
   RemotePool.remove('me@node2', 'a.set', { shell, environment: readEnvironment({}), ...options })
@@ -33,4 +33,17 @@ t.test('other ends have their own errors', async t => {
   await t.rejects(remove(saying('', '', {})), { code: 'ERR_SSH_UNREACHABLE' })
   await t.rejects(remove(saying('hello', '', { exitCode: 0 })), { code: 'ERR_REMOTE_NOISE' })
   await t.rejects(remove(saying(encodeFirstWord({ errno: 22 }), '', { exitCode: 1 })), { code: 'ERR_RPMEMD_STARTUP' })
+})
+
+t.test('an abort ends the wait for a removal and breaks its channel', async t => {
+  const controller = new AbortController()
+  let killed: Promise<void> = Promise.resolve()
+  const shell = new ScriptedShell(far => {
+    killed = far.killed
+    // Not before the wait has begun.
+    far.input.on('finish', () => controller.abort())
+    far.input.resume()
+  })
+  await t.rejects(remove(shell, { signal: controller.signal }), { code: 'ERR_ABORTED' })
+  await t.resolves(killed)
 })

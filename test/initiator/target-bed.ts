@@ -8,6 +8,7 @@ import type { Send } from '../../target/dialogue.js'
 import { PmdkDialogue } from '../../target/pmdk-dialogue.js'
 import { RpmemDialogue } from '../../target/rpmem-dialogue.js'
 import { Session } from '../../target/session.js'
+import type { TargetNode } from '../../target/target-node.js'
 import { type Bed, bed } from '../target/session-bed.js'
 import { type FarEnd, ScriptedShell } from './scripted-shell.js'
 
@@ -40,15 +41,17 @@ export const attributes: PoolAttributes = {
 
 export const singleHeader: PoolAttributes = { ...attributes, incompat: incompatSingleHeader }
 
-/** `change` makes another fabric of that of both ends. */
+/** `change` makes another fabric of that of both ends; `changes` are made to the target's node. */
 export async function targetBed(
   t: Test,
   dialect: 'rpmem' | 'pmdk' = 'rpmem',
   change: (fabric: Fabric) => Fabric = fabric => fabric,
+  changes: (node: TargetNode) => Partial<TargetNode> = () => ({}),
 ): Promise<TargetBed> {
   const target = bed(t)
   const both = change(target.fabric)
   const offers = await both.probe(['tcp'], {})
+  /** Of the service, while there is one. */
   let port = 0
   const listening: Fabric = {
     probe: () => both.probe(['tcp'], {}),
@@ -56,6 +59,11 @@ export async function targetBed(
     async listen(options) {
       const service = await both.listen(options)
       port = service.port
+      const close = service.close.bind(service)
+      service.close = () => {
+        port = 0
+        return close()
+      }
       return service
     },
   }
@@ -63,6 +71,7 @@ export async function targetBed(
     ...target.node,
     fabric: listening,
     offers: Promise.resolve(dialect === 'pmdk' ? renamed(offers) : offers),
+    ...changes(target.node),
   }
   const shell = new ScriptedShell(far => serve(far))
   let far: FarEnd | undefined
@@ -98,7 +107,7 @@ export async function targetBed(
       closing(await RemotePool.open('me@node2', set, memory, { ...options, ...more })),
     stop() {
       silent = true
-      target.network.stop(port)
+      if (port !== 0) target.network.stop(port)
     },
     kill() {
       silent = true

@@ -3,7 +3,8 @@ import { type Clock, errno, MiB, RpmemError } from '../../core/index.js'
 import { BufferMemory } from '../../fabric-native/buffer-memory.js'
 import type { Lanes } from '../../fabric-native/index.js'
 import type { TargetNode } from '../../target/target-node.js'
-import { type ControlMessage, laneTokens } from '../../wire/index.js'
+import { type ControlMessage, encodeControl, laneTokens } from '../../wire/index.js'
+import { GatedStore } from './gated-store.js'
 import { accept, attributes, create, Initiator, open } from './initiator.js'
 import { type Bed, bed, failingFabric, type Talk, talk, writePart } from './session-bed.js'
 
@@ -29,7 +30,7 @@ t.test('hello tells versions, software and what every provider is good for', asy
   const it = bed(t)
   const initiator = initiatorOf(it.node)
   const hello = await initiator.begin()
-  t.match(hello, { versions: { min: 1, max: 1 }, software: 'rpmem test', capabilities: [] })
+  t.match(hello, { versions: { min: 1, max: 1 }, software: 'rpmem test', capabilities: ['prompt-ping'] })
   t.strictSame(
     hello.offers.map(report => [report.provider, report.offer?.maxLanes ?? 'none']),
     [
@@ -230,14 +231,15 @@ t.test('attributes that do not fit are refused and the session goes on', async t
   const it = bed(t)
   const { initiator } = await serving(it)
   initiator.say({ type: 'setAttributes', id: 2, attributes: undefined }, { type: 'ping', id: 3 })
+  t.match(await initiator.hear('pong'), { id: 3 }, 'a ping waits for nothing')
   t.match(await initiator.hear('failure'), { id: 2, code: 'ERR_ATTRIBUTES' })
-  t.match(await initiator.hear('pong'), { id: 3 })
   await initiator.end()
 })
 
 t.test('messages out of turn end the session with a reproach', async t => {
   const rows: [string, ControlMessage[]][] = [
     ['a request before accept', [create]],
+    ['a ping before accept', [{ type: 'ping', id: 1 }]],
     ['a second accept', [accept, accept]],
     ['a version that was not offered', [{ ...accept, version: 2 }]],
     ['a capability that was not offered', [{ ...accept, capabilities: ['telepathy'] }]],
@@ -257,6 +259,87 @@ t.test('messages out of turn end the session with a reproach', async t => {
     t.strictSame(it.partFiles(), [], name)
     t.ok(it.released(), name)
   }
+})
+
+/** A session that has been asked to create and is held up there. */
+async function creating(t: Test) {
+  const it = bed(t)
+  const store = new GatedStore(it.node, 'create')
+  const initiator = initiatorOf({ ...it.node, store })
+  await initiator.begin()
+  initiator.say(create)
+  await store.begun
+  return { it, store, initiator }
+}
+
+t.test('pings are answered while a pool is created, requests when their turn comes', async t => {
+  const { store, initiator } = await creating(t)
+  initiator.say(
+    { type: 'setAttributes', id: 2, attributes: { ...attributes, major: 8 } },
+    { type: 'close', id: 3, remove: true },
+  )
+  for (let id = 4; id < 1000; id++) initiator.say({ type: 'ping', id })
+  for (let id = 4; id < 1000; id++) t.equal((await initiator.hear('pong')).id, id)
+  store.release()
+  t.match(await initiator.hear('ready'), { id: 1 })
+  t.match(await initiator.hear('done'), { id: 2 })
+  t.match(await initiator.hear('done'), { id: 3 })
+  t.equal(await initiator.channel.ended, 0)
+})
+
+t.test('pings are answered while a pool is closed', async t => {
+  const it = bed(t)
+  const store = new GatedStore(it.node, 'close')
+  const { initiator } = await serving({ ...it, node: { ...it.node, store } })
+  initiator.say({ type: 'close', id: 2, remove: false })
+  await store.begun
+  initiator.say({ type: 'ping', id: 3 })
+  t.strictSame(await initiator.hear('pong'), { type: 'pong', id: 3, activeLanes: 0 })
+  store.release()
+  t.match(await initiator.hear('done'), { id: 2 })
+  t.equal(await initiator.channel.ended, 0)
+})
+
+t.test('two creates at once: the second is a violation, and nothing of the first is left', async t => {
+  const { it, store, initiator } = await creating(t)
+  initiator.say({ ...create, id: 2 }, { type: 'ping', id: 3 })
+  t.match(await initiator.hear('pong'), { id: 3 })
+  store.release()
+  t.match(await initiator.hear('ready'), { id: 1 })
+  t.match(await initiator.hear('failure'), { id: 0, code: 'ERR_PROTOCOL' })
+  t.equal(await initiator.channel.ended, 255)
+  t.strictSame(it.partFiles(), [])
+  t.ok(it.released())
+})
+
+t.test('more than a mebibyte of requests that wait is a violation, after the answer to the first', async t => {
+  const { it, store, initiator } = await creating(t)
+  const request = { type: 'setAttributes', id: 2, attributes } as const
+  const enough = Math.ceil(MiB / encodeControl(request).length) + 1
+  for (let count = 0; count < enough; count++) initiator.say(request)
+  store.release()
+  t.match(await initiator.hear('ready'), { id: 1 })
+  t.equal(await initiator.channel.ended, 255)
+  t.strictSame(it.partFiles(), [])
+})
+
+t.test('an initiator that leaves while its pool is created gets it undone', async t => {
+  const { it, store, initiator } = await creating(t)
+  initiator.channel.input.end()
+  store.release()
+  t.equal(await initiator.channel.ended, 1)
+  t.strictSame(it.partFiles(), [])
+})
+
+t.test('a session that is stopped while a pool is created answers nothing more', async t => {
+  const { it, store, initiator } = await creating(t)
+  initiator.say({ type: 'setAttributes', id: 2, attributes })
+  initiator.channel.session.stop()
+  store.release()
+  t.match(await initiator.hear('ready'), { id: 1 })
+  t.equal(await initiator.channel.ended, 1)
+  t.equal((await initiator.channel.rest()).length, 0)
+  t.strictSame(it.partFiles(), [])
 })
 
 t.test('lanes that do not come in time fail the close and with it the creation', async t => {
