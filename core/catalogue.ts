@@ -196,7 +196,8 @@ export const catalogue = {
   },
   ERR_NATIVE_MISSING: {
     meaning: 'The native addon cannot be loaded.',
-    remedy: 'Run `npm run build`; on Debian the packages libpmem2-dev and libfabric-dev are needed.',
+    remedy:
+      'If the file is missing, run `npm run build` (on Debian with libpmem2-dev and libfabric-dev); if the reason names a library, install it (libpmem2-1).',
   },
 
   // Fabric

@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module'
+import { dlopen } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { RpmemError } from '../core/index.js'
 import type { FabricBinding } from './fabric-binding.js'
@@ -21,8 +21,10 @@ export function loadBinding(): NativeBinding {
 
 function requireAddon(path: string): NativeBinding {
   try {
-    const addon: any = createRequire(import.meta.url)(path)
-    return addon
+    // Not `require`, whose error shows a stack of modules instead of what the loader misses.
+    const addon: any = { exports: {} }
+    dlopen(addon, path)
+    return addon.exports
   } catch (cause) {
     throw RpmemError.wrap('ERR_NATIVE_MISSING', 'the native addon cannot be loaded', cause, { facts: { path } })
   }
