@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
-import type { Lanes, Service } from '../../fabric-native/index.js'
+import { hasCode } from '../../core/index.js'
+import { attachLanes, type Lanes, type LanesToken, type Service } from '../../fabric-native/index.js'
 import { connectOptions, listenOptions, poolSize } from './compliance.js'
 import { nativeBed } from './native-bed.js'
 
@@ -33,17 +34,33 @@ async function neverTold(): Promise<void> {
   for (;;);
 }
 
-async function inWorker(end: string): Promise<void> {
+interface Errand {
+  readonly end: string
+  /** Of lanes that another thread has opened. */
+  readonly token?: LanesToken
+}
+
+async function inWorker({ end, token }: Errand): Promise<void> {
   if (end === 'deaf terminated') return neverTold()
-  const { lanes } = await open()
+  const lanes = token === undefined ? (await open()).lanes : attachLanes(token)
+  kept.push(lanes)
+  if (end === 'owner') {
+    parentPort?.on('message', () => {})
+    parentPort?.postMessage(lanes.share())
+    return
+  }
   if (end.startsWith('busy')) busy(lanes)
   if (end.endsWith('exit')) process.exit(0)
   if (end.endsWith('terminated')) parentPort?.on('message', () => {})
   parentPort?.postMessage('ready')
 }
 
-async function worker(end: string): Promise<void> {
-  const thread = new Worker(fileURLToPath(import.meta.url), { workerData: end })
+function start(errand: Errand): Worker {
+  return new Worker(fileURLToPath(import.meta.url), { workerData: errand })
+}
+
+async function worker(end: string, token?: LanesToken): Promise<void> {
+  const thread = start(token === undefined ? { end } : { end, token })
   const exited = once(thread, 'exit')
   if (end.endsWith('terminated')) {
     await once(thread, 'message')
@@ -91,6 +108,33 @@ const scenarios: Record<string, () => unknown> = {
   'worker terminated': () => worker('terminated'),
   'worker busy terminated': () => worker('busy terminated'),
   'worker deaf terminated': () => worker('deaf terminated'),
+  async 'attached workers'() {
+    const { lanes } = await open()
+    busy(lanes)
+    const token = lanes.share()
+    const ends = ['natural', 'exit', 'busy exit', 'busy terminated']
+    await Promise.all(ends.map(end => worker(end, token)))
+    lanes.persistSync(4096, 64)
+    await lanes.close()
+  },
+  async 'attached workers when the process exits'() {
+    const { lanes } = await open()
+    const threads = [0, 1, 2].map(() => start({ end: 'busy terminated', token: lanes.share() }))
+    await Promise.all(threads.map(thread => once(thread, 'message')))
+    process.exit(0)
+  },
+  /** What the worker has opened ends with it, for the thread that has attached as well. */
+  async 'owner terminated'() {
+    const owner = start({ end: 'owner' })
+    const [token] = await once(owner, 'message')
+    const lanes = attachLanes(token)
+    const pending = Array.from({ length: 100 }, () => lanes.persist(0, poolSize))
+    const settled = Promise.allSettled(pending)
+    await owner.terminate()
+    await settled
+    const error = await lanes.persist(0, 8).catch((reason: unknown) => reason)
+    if (!hasCode(error, 'ERR_CLOSED')) process.exitCode = 9
+  },
   async 'many workers'() {
     await Promise.all(Array.from({ length: 4 }, () => worker('busy terminated')))
   },

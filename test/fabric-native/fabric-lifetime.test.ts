@@ -29,6 +29,9 @@ const workers = [
   'worker busy terminated',
   'worker deaf terminated',
   'many workers',
+  'attached workers',
+  'attached workers when the process exits',
+  'owner terminated',
 ]
 
 for (const scenario of [...natural, ...workers]) {
