@@ -1,4 +1,4 @@
-/** Worker threads write into one open pool. Argument: a pool set with local replicas. */
+/** Worker threads write into one open pool, each over a lane of its own. Argument: a pool set. */
 import { once } from 'node:events'
 import { isMainThread, Worker, workerData } from 'node:worker_threads'
 import { Pool, type PoolToken } from 'rpmem'
@@ -22,7 +22,7 @@ async function lead(set: string): Promise<void> {
 
 async function work({ token, index }: Task): Promise<void> {
   const pool = Pool.attach(token)
-  pool.memsetPersistSync(index * stride, index + 1, stride)
+  pool.memsetPersistSync(index * stride, index + 1, stride) // durable on all replicas, or it throws
   await pool.close()
 }
 

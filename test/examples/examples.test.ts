@@ -53,13 +53,19 @@ t.test('remote-pool writes to a target, reads it back and removes it', { timeout
 })
 
 t.test('worker-threads shows what the workers wrote', { timeout: 60_000 }, async t => {
-  const dir = t.testdir({})
-  const set = join(dir, 'workers.set')
-  writeFileSync(set, `PMEMPOOLSET\n8M ${dir}/master\nREPLICA\n8M ${dir}/mirror\n`)
-  const { stdout } = await run(process.execPath, [compiled('worker-threads'), set])
+  const { home, nodes, env } = await homeWithNodes(t)
+  const set = join(home, 'workers.set')
+  const remotePart = join(nodes.poolSetDir('node2'), 'workers.part')
+  const lines = [`8M ${home}/master`, 'REPLICA', `8M ${home}/mirror`, 'REPLICA node2@127.0.0.1 workers.set']
+  writeFileSync(set, ['PMEMPOOLSET', ...lines, ''].join('\n'))
+  writeFileSync(join(nodes.poolSetDir('node2'), 'workers.set'), `PMEMPOOLSET\n8M ${remotePart}\n`)
+  const { stdout } = await run(process.execPath, [compiled('worker-threads'), set], { env })
   t.equal(stdout, 'marks of the workers: 1, 2, 3\n')
-  t.same(
-    [0, 64, 128].map(at => readFileSync(join(dir, 'mirror'))[4096 + at]),
-    [1, 2, 3],
-  )
+  for (const file of [join(home, 'mirror'), remotePart]) {
+    const bytes = readFileSync(file)
+    t.same(
+      [0, 64, 128].map(at => bytes[4096 + at]),
+      [1, 2, 3],
+    )
+  }
 })
