@@ -151,6 +151,8 @@ export class DirtyMap {
   }
 
   #change(from: number, to: number, dirty: boolean): void {
+    // A page may be marked here that never reached the media.
+    if (this.#memory.failure) throw this.#memory.failure
     const last = Math.floor((Math.min(to, alignUp(this.#poolSize, pageSize)) - 1) / pageSize)
     const changed = new Set<number>()
     for (let page = Math.floor(from / pageSize); page <= last; page++) {

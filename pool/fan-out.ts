@@ -16,6 +16,8 @@ export interface FanOutOptions extends PersistOptions {
 interface Round {
   readonly at: number
   readonly length: number
+  /** The lane of a drain, which speaks of ranges that were flushed before it. */
+  readonly drained: number | undefined
   readonly remotes: (Persisting | undefined)[]
   /** Local work that goes on elsewhere. */
   local: Promise<void>[] | undefined
@@ -128,7 +130,7 @@ export class FanOut {
   }
 
   drainSync(options: FanOutOptions): Reached {
-    const round = newRound()
+    const round = newRound(0, 0, options.lane ?? 0)
     round.uncounted = this.#outOfStep().length
     round.begun = this.#remotes.length > 0
     for (const replica of this.#replicas) this.#try(round, replica, () => replica.drainSync(options))
@@ -136,7 +138,7 @@ export class FanOut {
   }
 
   async drain(options: FanOutOptions): Promise<Reached> {
-    const round = newRound()
+    const round = newRound(0, 0, options.lane ?? 0)
     round.uncounted = this.#outOfStep().length
     round.begun = this.#remotes.length > 0
     await Promise.all(
@@ -306,9 +308,9 @@ export class FanOut {
   }
 
   #missed(round: Round, replica: KeptReplica): void {
-    if (round.length === 0) return
     try {
-      replica.miss(round.at, round.length)
+      if (round.drained === undefined) replica.miss(round.at, round.length)
+      else replica.missFlushed(round.drained)
     } catch (error) {
       round.unrecorded = true
       round.failures?.push({ replica: `what ${replica.name} misses`, error, kept: false })
@@ -317,10 +319,10 @@ export class FanOut {
 
   #verdict(round: Round): unknown {
     const failures = round.failures ?? []
+    if (failures.length === 0) return tooFew(this.#outOfStep())
     // A mistake of the caller meets every replica; told once, it is clearer than as a failure to persist.
     if (failures.every(({ error }) => !isFailureOfReplica(error))) return failures[0]?.error
     const order = this.#replicas.map(({ name }) => name)
-    if (failures.length === 0) return tooFew(this.#outOfStep())
     failures.sort((left, right) => order.indexOf(left.replica) - order.indexOf(right.replica))
     const elsewhere = round.begun ? 'unknown' : 'none'
     return new PersistError(failures, round.master ? 'local' : elsewhere)
@@ -330,9 +332,10 @@ export class FanOut {
 /** One page of cache lines is flushed in less than a microsecond; without flushes length does not matter. */
 const quickBytes = { volatile: Number.POSITIVE_INFINITY, dax: pageSize, msync: -1 }
 
-const newRound = (at = 0, length = 0): Round => ({
+const newRound = (at = 0, length = 0, drained?: number): Round => ({
   at,
   length,
+  drained,
   remotes: [],
   local: undefined,
   failures: undefined,

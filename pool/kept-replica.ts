@@ -1,6 +1,7 @@
 import {
   assert,
   type Clock,
+  describe,
   hasCode,
   type Log,
   type PoolAttributes,
@@ -159,12 +160,7 @@ export class KeptReplica implements RemoteReplica {
 
   flush(offset: number, length: number, options: PersistOptions): void {
     const remote = this.#live()
-    const lane = options.lane ?? 0
-    const owed = this.#owed.get(lane)
-    if (owed) {
-      owed.from = Math.min(owed.from, offset)
-      owed.to = Math.max(owed.to, offset + length)
-    } else this.#owed.set(lane, { from: offset, to: offset + length })
+    this.#owe(options.lane ?? 0, offset, offset + length)
     remote.flush(offset, length, options)
   }
 
@@ -181,7 +177,7 @@ export class KeptReplica implements RemoteReplica {
     try {
       await this.#live().drain(options)
     } catch (error) {
-      if (owed) this.miss(owed.from, owed.to - owed.from)
+      if (owed) this.#owe(lane, owed.from, owed.to)
       throw error
     }
   }
@@ -191,9 +187,23 @@ export class KeptReplica implements RemoteReplica {
    * generation, so that this copy can be told from the others for ever.
    */
   miss(offset: number, length: number): void {
+    this.#options.map.mark(offset, length)
+    this.#declare()
+  }
+
+  /** The same for what was flushed on this lane and never drained. */
+  missFlushed(lane: number): void {
+    const owed = this.#owed.get(lane)
+    if (owed) this.#options.map.mark(owed.from, owed.to - owed.from)
+    this.#owed.delete(lane)
+    this.#declare()
+  }
+
+  /** Only a copy that misses something is another one than ours. */
+  #declare(): void {
     const { map, lineage } = this.#options
+    if (map.isEmpty) return
     if (map.base === lineage.current.id) lineage.begin('replica lost')
-    map.mark(offset, length)
     // It was in step when the call began, and has lost it since without losing its connection.
     if (this.#state === 'synced') this.#lose(new RpmemError('ERR_TARGET_LOST', `${this.name} missed a persist`))
   }
@@ -332,13 +342,32 @@ export class KeptReplica implements RemoteReplica {
       .catch(error => this.#lose(error))
   }
 
+  #owe(lane: number, from: number, to: number): void {
+    const owed = this.#owed.get(lane)
+    this.#owed.set(lane, owed ? { from: Math.min(owed.from, from), to: Math.max(owed.to, to) } : { from, to })
+  }
+
+  /** What cannot be recorded now stays owed: the drain that would declare it safe will fail. */
+  #recordOwed(): void {
+    for (const [lane, { from, to }] of this.#owed) {
+      try {
+        this.#options.map.mark(from, to - from)
+        this.#owed.delete(lane)
+      } catch (error) {
+        this.#options.log.write(
+          'err',
+          `${this.name}: what it misses could not be recorded: ${describe(error).join(': ')}`,
+        )
+      }
+    }
+  }
+
   #lose(error: unknown): void {
     const remote = this.#remote
     if (!remote) return
     this.#remote = undefined
     this.#failure = error instanceof Error ? error : new Error(String(error))
-    for (const { from, to } of this.#owed.values()) this.#options.map.mark(from, to - from)
-    this.#owed.clear()
+    this.#recordOwed()
     this.#change({ state: 'lost', error })
     remote.close().catch(() => {})
     this.#retry?.()

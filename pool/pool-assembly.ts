@@ -12,6 +12,7 @@ import type { Replica } from './replica.js'
 import { checkMeaning, checkReplicas, checkShared, type NamedAttributes } from './replica-check.js'
 import { createReplicaParts, openReplicaParts } from './replica-creation.js'
 import { ReplicaKeeper } from './replica-keeper.js'
+import { FileNotes } from './replica-notes.js'
 import type { ReplicaParts } from './replica-parts.js'
 import { toSignature } from './signature.js'
 import type { Storage } from './storage.js'
@@ -136,7 +137,8 @@ class Workshop {
     const beside = localReplicas(this.#set)[0]?.parts[0]?.path
     assert(beside !== undefined, 'the master has a part')
     const base = this.#attributes ? pageSize : 0
-    const request = { beside, memory: this.#master.memory, base, size: this.#size, storage, resync, clock, random, log }
+    const notes = new FileNotes(beside, storage)
+    const request = { notes, memory: this.#master.memory, base, size: this.#size, resync, clock, random, log }
     this.#keeper = origin === 'new' ? ReplicaKeeper.create(request) : ReplicaKeeper.open(request)
   }
 

@@ -1,34 +1,56 @@
-import { constants } from 'node:fs'
-import { open, readdir, rm } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
-import { systemCode } from '../core/index.js'
-import { recordPath } from './record-file.js'
-import { isMapOf } from './replica-keeper.js'
+import { createHash } from 'node:crypto'
+import type { Memory } from '../fabric-native/index.js'
+import { removeNotes } from './note-removal.js'
+import { Part } from './part.js'
+import { RecordFile, type RecordStore, recordPath } from './record-file.js'
+import type { Storage } from './storage.js'
 
-/**
- * Removes the record of a copy and the maps of what its replicas miss, which lie beside its first part. A file that bears such a
- * name but was not written by us stays.
- */
-export async function removeNotes(first: string): Promise<void> {
-  const [folder, name] = [dirname(first), basename(first)]
-  const maps = (await readdir(folder)).filter(file => isMapOf(name, file)).map(file => join(folder, file))
-  for (const path of [recordPath(first), ...maps]) if (await isNote(path)) await rm(path, { force: true })
+/** What has to be known of a pool's replicas when the process is gone: its record, and a map for each replica that is kept. */
+export interface ReplicaNotes {
+  readonly record: RecordStore
+  /** Opens the map of this replica, or makes one of zeros. It is nobody else's until it is closed. */
+  map(replica: string, size: number): Promise<NotedMap>
+  /** Removes record and maps; those that are open were closed before. */
+  remove(): Promise<void>
 }
 
-/** Both kinds begin with these bytes. */
-const beginning = Buffer.from('RPMEM')
+export interface NotedMap {
+  readonly memory: Memory
+  readonly created: boolean
+  close(): Promise<void>
+}
 
-async function isNote(path: string): Promise<boolean> {
-  try {
-    const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+/** Files beside the first part of a pool. */
+export class FileNotes implements ReplicaNotes {
+  readonly record: RecordStore
+  readonly #beside: string
+  readonly #storage: Storage
+
+  constructor(beside: string, storage: Storage) {
+    this.record = new RecordFile(recordPath(beside))
+    this.#beside = beside
+    this.#storage = storage
+  }
+
+  async map(replica: string, size: number): Promise<NotedMap> {
+    const part = await Part.create({ path: mapPath(this.#beside, replica), size }, this.#storage)
     try {
-      const start = Buffer.alloc(beginning.length)
-      return (await file.stat()).isFile() && (await file.read(start)).bytesRead > 0 && start.equals(beginning)
-    } finally {
-      await file.close()
+      const memory = this.#storage.map([{ fd: part.fd, offset: 0, length: size }])
+      const close = () => {
+        memory.close()
+        return part.close()
+      }
+      return { memory, created: part.created, close }
+    } catch (error) {
+      await part.close()
+      throw error
     }
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ELOOP') return false
-    throw error
+  }
+
+  remove(): Promise<void> {
+    return removeNotes(this.#beside)
   }
 }
+
+const mapPath = (beside: string, replica: string): string =>
+  `${beside}.missing-${createHash('sha256').update(replica).digest('hex').slice(0, 8)}`

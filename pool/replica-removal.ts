@@ -1,9 +1,9 @@
 import { checkHeaders } from './header-check.js'
 import { type HeaderOptions, type PartPlace, replicaLayout } from './layout.js'
 import { nativeStorage } from './native-storage.js'
+import { removeNotes } from './note-removal.js'
 import { Part } from './part.js'
 import { closeAll } from './part-list.js'
-import { removeNotes } from './replica-notes.js'
 import type { Storage } from './storage.js'
 
 export interface RemoveReplicaPartsRequest {

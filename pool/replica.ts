@@ -26,7 +26,10 @@ export interface Replica {
 }
 
 export interface PersistOptions {
-  /** Of remote replicas; default: that of the thread, 0 for the one that opened the pool. Lanes are unordered among themselves. */
+  /**
+   * Of remote replicas; default: that of the thread, 0 for the one that opened the pool. Lanes are unordered among themselves:
+   * operations under way at the same time on ranges that overlap belong on one lane, or the older bytes may arrive last.
+   */
   readonly lane?: number
   readonly relaxed?: boolean
   readonly deep?: boolean
