@@ -10,7 +10,9 @@ const headerLayout = struct('dirty map header', 64, {
   poolSize: count64be,
   /** The generation that the replica had when it was last in step. */
   base: bytes(16),
-  unused: reserved(20),
+  /** 1: the map is the whole difference. */
+  whole: u32be,
+  unused: reserved(16),
   checksum: u32be,
 })
 /** One bit a page, in pieces that a disk writes whole; the checksum covers what follows it. */
@@ -36,6 +38,7 @@ export class DirtyMap {
   readonly #poolSize: number
   readonly #chunks: Uint8Array[]
   #base: string
+  #whole: boolean
   #stamp: number
   #dirtyPages = 0
 
@@ -44,10 +47,10 @@ export class DirtyMap {
     return pageSize + alignUp(chunksFor(poolSize) * chunkLayout.size, pageSize)
   }
 
-  /** A new map, empty and durable. @param base id of the generation in which the replica was in step */
+  /** A new map, empty and durable. @param base id of the generation in which the replica is in step, or unknownBase */
   static format(memory: Memory, poolSize: number, base: string): DirtyMap {
     memory.fill(0, 0, DirtyMap.sizeFor(poolSize))
-    const map = new DirtyMap(memory, poolSize, base, 0)
+    const map = new DirtyMap(memory, poolSize, base, base !== unknownBase, 0)
     map.reset(base)
     return map
   }
@@ -58,26 +61,32 @@ export class DirtyMap {
     memory.read(0, page)
     const header = readHeader(page)
     if (header?.poolSize === poolSize) {
-      const map = new DirtyMap(memory, poolSize, toHex(header.base), header.stamp)
+      const map = new DirtyMap(memory, poolSize, toHex(header.base), header.whole === 1, header.stamp)
       map.#readChunks()
       return map
     }
-    const map = new DirtyMap(memory, poolSize, unknownBase, header?.stamp ?? 0)
+    const map = new DirtyMap(memory, poolSize, unknownBase, false, header?.stamp ?? 0)
     map.#damaged()
     return map
   }
 
-  private constructor(memory: Memory, poolSize: number, base: string, stamp: number) {
+  private constructor(memory: Memory, poolSize: number, base: string, whole: boolean, stamp: number) {
     this.#memory = memory
     this.#poolSize = poolSize
     this.#base = base
+    this.#whole = whole
     this.#stamp = stamp
     this.#chunks = Array.from({ length: chunksFor(poolSize) }, () => new Uint8Array(504))
   }
 
-  /** Id of the generation that the replica had when it was last in step: only then is the map the whole difference. */
+  /** Id of the generation in which the replica was last known to be. */
   get base(): string {
     return this.#base
+  }
+
+  /** A replica of generation `base` misses what the map says and nothing else. */
+  get isWhole(): boolean {
+    return this.#whole
   }
 
   get isEmpty(): boolean {
@@ -106,9 +115,23 @@ export class DirtyMap {
     if (last > first) this.#change(first, last, false)
   }
 
+  /** The replica may miss more than the map says, until everything was compared. Durable when it returns. */
+  distrust(): void {
+    this.#whole = false
+    this.#writeHeader()
+  }
+
+  /** The replica is of this generation; `whole`: and all in which it differs is marked. */
+  rebase(base: string, whole: boolean): void {
+    this.#base = base
+    this.#whole = whole
+    this.#writeHeader()
+  }
+
   /** The replica is in step in this generation: nothing is missing any more. */
   reset(base: string): void {
     this.#base = base
+    this.#whole = base !== unknownBase
     this.#stamp = (this.#stamp + 1) >>> 0
     this.#dirtyPages = 0
     for (const bits of this.#chunks) bits.fill(0)
@@ -180,8 +203,9 @@ export class DirtyMap {
   }
 
   #writeHeader(): void {
-    const { poolSize, stamp } = { poolSize: this.#poolSize, stamp: this.#stamp }
-    const page = headerLayout.encode({ magic, version, stamp, poolSize, base: fromHex(this.#base), checksum: 0 })
+    if (this.#memory.failure) throw this.#memory.failure
+    const [poolSize, stamp, whole] = [this.#poolSize, this.#stamp, this.#whole ? 1 : 0]
+    const page = headerLayout.encode({ magic, version, stamp, poolSize, base: fromHex(this.#base), whole, checksum: 0 })
     new DataView(page.buffer).setUint32(headerLayout.size - checksumSize, headerChecksum(page))
     this.#memory.copyIn(0, page)
   }

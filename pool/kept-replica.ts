@@ -11,7 +11,7 @@ import {
 } from '../core/index.js'
 import type { DurabilityMethod, Memory } from '../fabric-native/index.js'
 import { BackOff, type BackOffOptions } from './back-off.js'
-import type { DirtyMap } from './dirty-map.js'
+import { type DirtyMap, unknownBase } from './dirty-map.js'
 import type { Keeping } from './keeping.js'
 import { admit } from './lineage-check.js'
 import type { PoolLineage } from './pool-lineage.js'
@@ -75,14 +75,13 @@ export class KeptReplica implements RemoteReplica {
   #retry: (() => void) | undefined
   #tried: () => void = () => {}
   #watchers: (() => void)[] = []
-  /** The map may hold what a writer that crashed never recorded. */
-  #unproved: boolean
 
   constructor(options: KeptReplicaOptions) {
     this.#options = options
     this.name = options.name
     this.#backOff = new BackOff(options.random, options.backOff)
-    this.#unproved = options.lineage.stoppedBadly
+    // What a writer that crashed had under way it never recorded.
+    if (options.lineage.stoppedBadly) options.map.distrust()
     options.map.clear(0, options.base)
     options.lineage.onChange(() => this.#followLineage())
   }
@@ -203,7 +202,9 @@ export class KeptReplica implements RemoteReplica {
   #declare(): void {
     const { map, lineage } = this.#options
     if (map.isEmpty) return
-    if (map.base === lineage.current.id) lineage.begin('replica lost')
+    const before = lineage.current.id
+    if (map.base === before || map.base === unknownBase) lineage.begin('replica lost')
+    if (map.base === unknownBase) map.rebase(before, false)
     // It was in step when the call began, and has lost it since without losing its connection.
     if (this.#state === 'synced') this.#lose(new RpmemError('ERR_TARGET_LOST', `${this.name} missed a persist`))
   }
@@ -212,6 +213,8 @@ export class KeptReplica implements RemoteReplica {
     if (this.#closed.signal.aborted) return this.#running
     this.#closed.abort()
     this.#retry?.()
+    // What nobody has drained may not be there: the next opening sends it.
+    this.#recordOwed()
     const remote = this.#remote
     this.#remote = undefined
     await remote?.close(options)
@@ -262,7 +265,7 @@ export class KeptReplica implements RemoteReplica {
     if (this.#mustCompare(keeping.record)) {
       this.#change({ state: 'comparing' })
       await compare(request)
-      this.#unproved = false
+      map.rebase((keeping.record?.lineage ?? lineage.lineage).current.id, true)
     }
     do {
       if (!map.isEmpty)
@@ -306,7 +309,7 @@ export class KeptReplica implements RemoteReplica {
     const { map } = this.#options
     if (!record) return true
     admit(this.name, this.#ourRecord(), record)
-    return this.#unproved || record.touched || map.base !== record.lineage.current.id
+    return !map.isWhole || record.touched || map.base !== record.lineage.current.id
   }
 
   #request(keeping: Keeping): ResyncRequest {

@@ -94,7 +94,7 @@ export class SimLink implements RemoteReplica {
   broken(): void {
     const { clock, dice, wire } = this.#target
     const tell = () => {
-      if (!wire.toInitiator) clock.at(50, 'world', tell)
+      if (!wire.toInitiator) clock.at(500, 'world', tell)
       else this.#lose(new RpmemError('ERR_TARGET_LOST', 'the connection was reset'))
     }
     clock.at(dice.between(0, 5), 'world', tell)
@@ -166,7 +166,7 @@ export class SimLink implements RemoteReplica {
   #deliver(way: 'toTarget' | 'toInitiator', key: string): void {
     const { clock, wire } = this.#target
     if (!wire[way]) {
-      clock.at(20, 'world', () => this.#deliver(way, key))
+      clock.at(250, 'world', () => this.#deliver(way, key))
       return
     }
     const arrived = this.#held.get(key) ?? []
@@ -179,7 +179,7 @@ export class SimLink implements RemoteReplica {
   #watch(): void {
     const { clock, wire } = this.#target
     let silentMs = 0
-    const stepMs = noticeMs / 5
+    const stepMs = noticeMs / 2
     const look = () => {
       if (this.failure) return
       if (!this.#lives()) return this.#leave()
@@ -209,7 +209,7 @@ export class SimLink implements RemoteReplica {
     const startMs = clock.nowMs
     const hear = () => {
       if ((wire.toTarget && !this.#target.paused) || clock.nowMs - startMs > silenceMs) this.#target.release(this)
-      else clock.at(100, 'world', hear)
+      else clock.at(500, 'world', hear)
     }
     clock.at(1, 'world', hear)
   }

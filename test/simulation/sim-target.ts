@@ -43,15 +43,20 @@ export class SimTarget {
   /** An attempt to connect and open; refused as the real daemon would. */
   async connect(request: RemoteRequest, lives: () => boolean): Promise<RemoteReplica> {
     const link = new SimLink(this, request.memory, lives)
-    await link.ask(() => this.#open(link, request.claim), 3000)
-    request.signal?.addEventListener('abort', () => link.close())
+    const abort = () => void link.close()
+    request.signal?.addEventListener('abort', abort)
+    await link
+      .ask(() => this.#open(link, request.claim), 3000)
+      .finally(() => {
+        request.signal?.removeEventListener('abort', abort)
+      })
     return link
   }
 
   #open(link: SimLink, claim: ReplicaRecord | undefined): void {
     if (this.#session && this.#session !== link) throw new RpmemError('ERR_POOL_BUSY', `${this.name} is in use`)
-    const record = this.record.read()
-    if (record && claim && this.#flaw !== 'forgets the fence') admit(this.name, claim, record)
+    const record = this.#flaw === 'forgets the fence' ? undefined : this.record.read()
+    if (record && claim) admit(this.name, claim, record)
     link.opened = true
     link.record = record
     this.#session = link
