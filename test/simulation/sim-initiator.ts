@@ -31,6 +31,10 @@ class SimDisk implements ReplicaNotes {
     this.maps.clear()
   }
 
+  turnFull(): void {
+    this.record.full = !this.record.full
+  }
+
   /** What the next process finds. */
   restart(survivors: (memory: BufferMemory) => BufferMemory): void {
     this.master = survivors(this.master)

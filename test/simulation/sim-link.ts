@@ -85,6 +85,10 @@ export class SimLink implements RemoteReplica {
     return answer as T
   }
 
+  share(): never {
+    throw new Error('the simulation has one thread')
+  }
+
   async close(): Promise<void> {
     this.#fail(new RpmemError('ERR_CLOSED', 'the link was closed'))
     this.#leave()

@@ -123,6 +123,18 @@ export class SimTarget {
     return true
   }
 
+  turnWire(way: 'toTarget' | 'toInitiator'): void {
+    this.wire[way] = !this.wire[way]
+  }
+
+  slow(byMs: number): void {
+    this.wire.slowMs = byMs
+  }
+
+  spoilDisk(): void {
+    this.diskFails = true
+  }
+
   stop(): void {
     this.paused = true
   }

@@ -181,8 +181,8 @@ class World {
       [`${target.name} loses its power`, () => target.powerFailure()],
       [`${target.name} stops`, () => target.stop()],
       [`${target.name} goes on`, () => target.go()],
-      [`the wire to ${target.name} changes`, () => void (target.wire.toTarget = !target.wire.toTarget)],
-      [`the wire from ${target.name} changes`, () => void (target.wire.toInitiator = !target.wire.toInitiator)],
+      [`the wire to ${target.name} changes`, () => target.turnWire('toTarget')],
+      [`the wire from ${target.name} changes`, () => target.turnWire('toInitiator')],
       [
         `the wire of ${target.name} changes both ways`,
         () => {
@@ -190,15 +190,12 @@ class World {
           target.wire.toTarget = target.wire.toInitiator
         },
       ],
-      [`${target.name} gets slow or fast`, () => void (target.wire.slowMs = this.#dice.pick([0, 30, 900]))],
-      [`the disk of ${target.name} will fail`, () => void (target.diskFails = true)],
+      [`${target.name} gets slow or fast`, () => target.slow(this.#dice.pick([0, 30, 900]))],
+      [`the disk of ${target.name} will fail`, () => target.spoilDisk()],
       ['the initiator loses its power', () => this.#initiator.crash(true)],
       ['the program is killed', () => this.#initiator.crash(false)],
       ['the program ends', () => this.#close()],
-      [
-        'the disk of the initiator gets full or free',
-        () => void (this.#initiator.disk.record.full = !this.#initiator.disk.record.full),
-      ],
+      ['the disk of the initiator gets full or free', () => this.#initiator.disk.turnFull()],
       [`something rare happens to ${target.name}`, () => this.#rarely(target)],
     ]
     const [name, fault] = this.#dice.pick(faults)
