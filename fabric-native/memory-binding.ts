@@ -32,7 +32,9 @@ export interface NativeFailure extends Error {
 
 /** The memory part of the addon. Offsets and lengths are bytes; whatever is passed, the process survives. */
 export interface MemoryBinding {
-  mapFiles(pieces: readonly FilePiece[]): MemoryHandle
+  /** `reservation`: 0 for none. */
+  mapFiles(pieces: readonly FilePiece[], reservation: number): MemoryHandle
+  extendMemory(memory: MemoryHandle, pieces: readonly FilePiece[]): void
   mapAnonymous(size: number): MemoryHandle
   describeMemory(memory: MemoryHandle): { size: number; method: DurabilityMethod }
   /** 0, EIO (made durable in vain) or EFAULT (SIGBUS). */

@@ -33,8 +33,8 @@ export type MemoryToken = string
  * One object belongs to one thread; `share` and `attachMemory` bring the memory to others.
  */
 export class NativeMemory implements Memory {
-  readonly size: number
   readonly method: DurabilityMethod
+  #size: number
   readonly #native: NativeBinding
   readonly #handle: MemoryHandle
   #failure: RpmemError | undefined
@@ -43,16 +43,17 @@ export class NativeMemory implements Memory {
     this.#native = native
     this.#handle = handle
     const { size, method } = native.describeMemory(handle)
-    this.size = size
+    this.#size = size
     this.method = method
   }
 
   /**
    * Pieces of files as one contiguous range, in the order given. The method is that of the weakest piece.
+   * @param reservation bytes of address space to be kept for this memory, so that `extend` finds room behind the pieces
    * @throws ERR_MAP with the system error; nothing stays mapped
    */
-  static map(pieces: readonly FilePiece[]): NativeMemory {
-    return NativeMemory.#open('ERR_MAP', 'the parts cannot be mapped', native => native.mapFiles(pieces))
+  static map(pieces: readonly FilePiece[], reservation = 0): NativeMemory {
+    return NativeMemory.#open('ERR_MAP', 'the parts cannot be mapped', native => native.mapFiles(pieces, reservation))
   }
 
   /** Memory without a file, filled with zeros; its method is `volatile`. `size` is at least 1. */
@@ -83,6 +84,26 @@ export class NativeMemory implements Memory {
   /** The tagged handle, for the other half of the addon. */
   get handle(): MemoryHandle {
     return this.#handle
+  }
+
+  /** Bytes; grows with `extend`. In a thread that attached: what there was at that moment. */
+  get size(): number {
+    return this.#size
+  }
+
+  /**
+   * More pieces behind the last one, inside the reservation; views stay as they are. All pieces or none.
+   * @throws ERR_MAP: no room is left, or the pieces would be made durable in a weaker way than the others
+   */
+  extend(pieces: readonly FilePiece[]): void {
+    try {
+      this.#native.extendMemory(this.#handle, pieces)
+    } catch (cause) {
+      if (!isNativeFailure(cause)) throw cause
+      if (cause.code === errno.EBADF && this.closed) throw new RpmemError('ERR_CLOSED', 'the memory was closed')
+      throw RpmemError.wrap('ERR_MAP', 'the memory cannot grow', systemError(cause), { errno: cause.code })
+    }
+    this.#size = this.#native.describeMemory(this.#handle).size
   }
 
   get closed(): boolean {

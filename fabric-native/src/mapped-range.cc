@@ -57,35 +57,55 @@ DurabilityMethod MethodOf(pmem2_map* map, int fd) {
 
 }  // namespace
 
-std::shared_ptr<MappedRange> MappedRange::Map(std::span<const FilePiece> pieces, MemoryError& error) {
+std::shared_ptr<MappedRange> MappedRange::Map(std::span<const FilePiece> pieces, size_t reservation,
+                                              MemoryError& error) {
   std::shared_ptr<MappedRange> range(new MappedRange());
-  if (!range->Reserve(pieces, error)) return nullptr;
-  size_t at = 0;
-  for (const FilePiece& piece : pieces) {
-    if (!range->MapPiece(piece, at, error)) return nullptr;
-    at += piece.length;
-  }
+  if (!range->Reserve(pieces, reservation, error)) return nullptr;
+  std::vector<MappedPiece> mapped = range->MapBehind(pieces, error);
+  if (mapped.empty()) return nullptr;
+  range->Add(mapped);
   return range;
 }
 
-bool MappedRange::Reserve(std::span<const FilePiece> pieces, MemoryError& error) {
+bool MappedRange::Reserve(std::span<const FilePiece> pieces, size_t reservation, MemoryError& error) {
+  constexpr size_t kMost = std::numeric_limits<ptrdiff_t>::max();
   size_t total = 0;
   for (const FilePiece& piece : pieces) {
-    // libpmem2 would take a length of 0 for "up to the end of the file".
-    if (piece.length == 0 || piece.length % PageSize() != 0 || piece.offset % PageSize() != 0)
-      return FailErrno(error, EINVAL, "a piece must begin and end on a page and must not be empty");
-    if (piece.length > std::numeric_limits<ptrdiff_t>::max() - total)
-      return FailErrno(error, ENOMEM, "the pieces exceed the address space");
+    if (piece.length > kMost - total) return FailErrno(error, ENOMEM, "the pieces exceed the address space");
     total += piece.length;
   }
   if (total == 0) return FailErrno(error, EINVAL, "there is no piece to map");
+  if (reservation > kMost - PageSize()) return FailErrno(error, ENOMEM, "the reservation exceeds the address space");
+  total = std::max(total, (reservation + PageSize() - 1) / PageSize() * PageSize());
+  if (total % PageSize() != 0) return FailErrno(error, EINVAL, "a piece must end on a page");
   if (int rc = pmem2_vm_reservation_new(&reservation_, nullptr, total); rc != 0) return Fail(error, rc);
   base_ = static_cast<uint8_t*>(pmem2_vm_reservation_get_address(reservation_));
-  size_ = total;
+  reserved_ = total;
   return true;
 }
 
-bool MappedRange::MapPiece(const FilePiece& piece, size_t at, MemoryError& error) {
+std::vector<MappedPiece> MappedRange::MapBehind(std::span<const FilePiece> pieces, MemoryError& error) {
+  std::vector<MappedPiece> mapped;
+  size_t at = size();
+  for (const FilePiece& piece : pieces) {
+    // libpmem2 would take a length of 0 for "up to the end of the file".
+    bool whole = piece.length != 0 && piece.length % PageSize() == 0 && piece.offset % PageSize() == 0;
+    if (!whole) FailErrno(error, EINVAL, "a piece must begin and end on a page and must not be empty");
+    if (whole && piece.length > reserved_ - at) FailErrno(error, ENOMEM, "the piece exceeds the reserved addresses");
+    if (error.code != 0 || !MapPiece(piece, at, mapped, error)) {
+      Discard(mapped);
+      return {};
+    }
+    at += piece.length;
+  }
+  return mapped;
+}
+
+void MappedRange::Discard(std::span<MappedPiece> pieces) {
+  for (MappedPiece& piece : pieces) pmem2_map_delete(&piece.map);
+}
+
+bool MappedRange::MapPiece(const FilePiece& piece, size_t at, std::vector<MappedPiece>& mapped, MemoryError& error) {
   pmem2_source* raw_source = nullptr;
   if (int rc = pmem2_source_from_fd(&raw_source, piece.fd); rc != 0) return Fail(error, rc);
   Source source(raw_source);
@@ -103,7 +123,7 @@ bool MappedRange::MapPiece(const FilePiece& piece, size_t at, MemoryError& error
   }
   pmem2_map* map = nullptr;
   if (int rc = pmem2_map_new(&map, config.get(), source.get()); rc != 0) return Fail(error, rc);
-  pieces_.push_back({at, at + piece.length, MethodOf(map, piece.fd), alignment, map});
+  mapped.push_back({at, at + piece.length, MethodOf(map, piece.fd), alignment, map});
   return true;
 }
 
@@ -117,23 +137,24 @@ std::shared_ptr<MappedRange> MappedRange::Anonymous(size_t size, MemoryError& er
   }
   std::shared_ptr<MappedRange> range(new MappedRange());
   range->base_ = static_cast<uint8_t*>(address);
-  range->size_ = size;
-  range->pieces_.push_back({0, size, DurabilityMethod::kVolatile, PageSize(), nullptr});
+  range->reserved_ = size;
+  const MappedPiece whole{0, size, DurabilityMethod::kVolatile, PageSize(), nullptr};
+  range->Add({&whole, 1});
   return range;
 }
 
 void MappedRange::ReleaseFiles() {
   // Should the kernel refuse, the files stay mapped a little longer, which harms nobody.
   if (reservation_ != nullptr)
-    (void)mmap(base_, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+    (void)mmap(base_, size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
 }
 
 MappedRange::~MappedRange() {
   if (reservation_ == nullptr) {
-    if (base_ != nullptr) munmap(base_, size_);
+    if (base_ != nullptr) munmap(base_, reserved_);
     return;
   }
-  for (MappedPiece& piece : pieces_) pmem2_map_delete(&piece.map);
+  for (MappedPiece piece : pieces()) pmem2_map_delete(&piece.map);
   pmem2_vm_reservation_delete(&reservation_);
 }
 

@@ -11,39 +11,39 @@
 #include <vector>
 
 #include "mapping.h"
+#include "piece-list.h"
 
 namespace rpmem {
 
-// A piece in place. Its end is the begin of the next one.
-struct MappedPiece {
-  size_t begin;
-  size_t end;
-  DurabilityMethod method;
-  // Unit in which the kernel lets the piece be replaced after a fault: the page, or the alignment of a DAX device.
-  size_t unit;
-  pmem2_map* map;
-};
-
 class MappedRange {
  public:
-  static std::shared_ptr<MappedRange> Map(std::span<const FilePiece> pieces, MemoryError& error);
+  // `reservation`: addresses to be kept free for pieces that come later, those of `pieces` included; 0 for none.
+  static std::shared_ptr<MappedRange> Map(std::span<const FilePiece> pieces, size_t reservation, MemoryError& error);
   static std::shared_ptr<MappedRange> Anonymous(size_t size, MemoryError& error);
   MappedRange(const MappedRange&) = delete;
   MappedRange& operator=(const MappedRange&) = delete;
   ~MappedRange();
 
   uint8_t* base() const { return base_; }
-  size_t size() const { return size_; }
-  const std::vector<MappedPiece>& pieces() const { return pieces_; }
+  // Grows when pieces are added; what lies below a size that was once seen stays as it is.
+  size_t size() const { return pieces_.end(); }
+  std::span<const MappedPiece> pieces() const { return pieces_.view(); }
+
+  // Maps pieces behind the last one, where only addresses were kept so far: all or, after an error, none. They count from Add
+  // on; by one thread at a time.
+  std::vector<MappedPiece> MapBehind(std::span<const FilePiece> pieces, MemoryError& error);
+  void Add(std::span<const MappedPiece> pieces) { pieces_.Append(pieces); }
+  static void Discard(std::span<MappedPiece> pieces);
 
   // Calls visit(piece, first, last) for what lies in each piece, up to the first answer that is not 0, and looks at the last
   // byte of each: a file that shrank loses its end, which msync does not mind, but the look does (see BusGuard).
   template <typename Visit>
   int ForEachPiece(size_t offset, size_t length, Visit visit) const {
     if (length == 0) return 0;
-    auto piece = std::upper_bound(pieces_.begin(), pieces_.end(), offset,
+    std::span<const MappedPiece> pieces = pieces_.view();
+    auto piece = std::upper_bound(pieces.begin(), pieces.end(), offset,
                                   [](size_t at, const MappedPiece& candidate) { return at < candidate.end; });
-    for (; piece != pieces_.end() && piece->begin < offset + length; ++piece) {
+    for (; piece != pieces.end() && piece->begin < offset + length; ++piece) {
       uint8_t* first = base_ + std::max(offset, piece->begin);
       uint8_t* last = base_ + std::min(offset + length, piece->end);
       if (int rc = visit(*piece, first, last); rc != 0) return rc;
@@ -58,12 +58,13 @@ class MappedRange {
 
  private:
   MappedRange() = default;
-  bool Reserve(std::span<const FilePiece> pieces, MemoryError& error);
-  bool MapPiece(const FilePiece& piece, size_t at, MemoryError& error);
+  bool Reserve(std::span<const FilePiece> pieces, size_t reservation, MemoryError& error);
+  bool MapPiece(const FilePiece& piece, size_t at, std::vector<MappedPiece>& mapped, MemoryError& error);
 
   uint8_t* base_ = nullptr;
-  size_t size_ = 0;
-  std::vector<MappedPiece> pieces_;
+  // Bytes of address space; at least size().
+  size_t reserved_ = 0;
+  PieceList pieces_;
   pmem2_vm_reservation* reservation_ = nullptr;
 };
 

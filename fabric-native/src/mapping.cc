@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <mutex>
 
 #include "bus-guard.h"
 #include "mapped-range.h"
@@ -17,6 +18,8 @@ struct Mapping::Impl {
   std::shared_ptr<MappedRange> range;
   PageSync pages;
   std::vector<BusGuard> guards;
+  // Held by whoever adds pieces.
+  std::mutex extending;
   // Set where one set of libpmem2's functions serves the whole range.
   bool all_dax = false;
   StoreFunctions store{};
@@ -30,14 +33,14 @@ int FlushCaches(const MappedPiece& piece, uint8_t* first, uint8_t* last) {
   return 0;
 }
 
-bool UniformDax(const std::vector<MappedPiece>& pieces) {
+bool UniformDax(const std::span<const MappedPiece> pieces) {
   return std::all_of(pieces.begin(), pieces.end(), [&](const MappedPiece& piece) {
     return piece.method == DurabilityMethod::kDax &&
            pmem2_map_get_store_granularity(piece.map) == pmem2_map_get_store_granularity(pieces.front().map);
   });
 }
 
-DurabilityMethod Weakest(const std::vector<MappedPiece>& pieces) {
+DurabilityMethod Weakest(const std::span<const MappedPiece> pieces) {
   DurabilityMethod weakest = DurabilityMethod::kDax;
   for (const MappedPiece& piece : pieces) weakest = std::max(weakest, piece.method);
   return weakest;
@@ -59,14 +62,18 @@ std::shared_ptr<Mapping> Mapping::Over(std::shared_ptr<MappedRange> range, Memor
   mapping->impl_->all_dax = UniformDax(range->pieces());
   mapping->impl_->store =
       mapping->impl_->all_dax ? StoreFunctions::Of(range->pieces().front().map) : StoreFunctions::Plain();
-  auto base = reinterpret_cast<uintptr_t>(range->base());
-  for (const MappedPiece& piece : range->pieces())
-    mapping->impl_->guards.emplace_back(base + piece.begin, base + piece.end, piece.unit, &mapping->failure_);
+  mapping->Guard(range->pieces());
   return mapping;
 }
 
-std::shared_ptr<Mapping> Mapping::Map(std::span<const FilePiece> pieces, MemoryError& error) {
-  return Over(MappedRange::Map(pieces, error), error);
+void Mapping::Guard(std::span<const MappedPiece> pieces) {
+  auto base = reinterpret_cast<uintptr_t>(base_);
+  for (const MappedPiece& piece : pieces)
+    impl_->guards.emplace_back(base + piece.begin, base + piece.end, piece.unit, &failure_);
+}
+
+std::shared_ptr<Mapping> Mapping::Map(std::span<const FilePiece> pieces, size_t reservation, MemoryError& error) {
+  return Over(MappedRange::Map(pieces, reservation, error), error);
 }
 
 std::shared_ptr<Mapping> Mapping::Anonymous(size_t size, MemoryError& error) {
@@ -76,6 +83,29 @@ std::shared_ptr<Mapping> Mapping::Anonymous(size_t size, MemoryError& error) {
 Mapping::~Mapping() {
   // Others than this mapping own the range only where a view of it has not been collected yet.
   if (impl_->range.use_count() > 1) impl_->range->ReleaseFiles();
+}
+
+// The method, and with it how bytes are stored, was told to whoever uses the mapping: it never gets weaker.
+bool Mapping::Suits(std::span<const MappedPiece> pieces) const {
+  if (Weakest(pieces) > method_) return false;
+  if (!impl_->all_dax) return true;
+  return UniformDax(pieces) && pmem2_map_get_store_granularity(pieces.front().map) ==
+                                   pmem2_map_get_store_granularity(impl_->range->pieces().front().map);
+}
+
+bool Mapping::Extend(std::span<const FilePiece> pieces, MemoryError& error) {
+  std::lock_guard lock(impl_->extending);
+  std::vector<MappedPiece> mapped = impl_->range->MapBehind(pieces, error);
+  if (mapped.empty()) return error.code == 0;
+  if (!Suits(mapped)) {
+    MappedRange::Discard(mapped);
+    error = {EINVAL, "the piece is made durable in another way than those before it"};
+    return false;
+  }
+  Guard(mapped);
+  impl_->range->Add(mapped);
+  size_ = impl_->range->size();
+  return true;
 }
 
 std::shared_ptr<MappedRange> Mapping::range() const { return impl_->range; }

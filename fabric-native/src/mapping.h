@@ -32,19 +32,28 @@ struct MemoryError {
 };
 
 class MappedRange;
+struct MappedPiece;
 
 class Mapping {
  public:
-  static std::shared_ptr<Mapping> Map(std::span<const FilePiece> pieces, MemoryError& error);
+  // `reservation` as for MappedRange::Map.
+  static std::shared_ptr<Mapping> Map(std::span<const FilePiece> pieces, size_t reservation, MemoryError& error);
   static std::shared_ptr<Mapping> Anonymous(size_t size, MemoryError& error);
   Mapping(const Mapping&) = delete;
   Mapping& operator=(const Mapping&) = delete;
   ~Mapping();
 
   uint8_t* base() const { return base_; }
-  size_t size() const { return size_; }
+  // Grows with Extend.
+  size_t size() const { return size_.load(std::memory_order_acquire); }
   DurabilityMethod method() const { return method_; }
-  bool Contains(uint64_t offset, uint64_t length) const { return offset <= size_ && length <= size_ - offset; }
+  bool Contains(uint64_t offset, uint64_t length) const {
+    size_t end = size();
+    return offset <= end && length <= end - offset;
+  }
+  // More pieces behind the last, while other threads work: all or, after an error, none. They must be made durable in the
+  // same way as the others. Callable on any thread.
+  bool Extend(std::span<const FilePiece> pieces, MemoryError& error);
 
   // Each returns 0 or an errno, and poisons the mapping on failure. Ranges must be inside. Callable on any thread.
   int Flush(size_t offset, size_t length);
@@ -68,11 +77,13 @@ class Mapping {
   int Complete(size_t offset, size_t length, CopyMode mode);
   int CompleteDax(CopyMode mode);
   unsigned StoreFlags(CopyMode mode) const;
+  bool Suits(std::span<const MappedPiece> pieces) const;
+  void Guard(std::span<const MappedPiece> pieces);
 
   struct Impl;
   std::unique_ptr<Impl> impl_;
   uint8_t* base_ = nullptr;
-  size_t size_ = 0;
+  std::atomic<size_t> size_{0};
   DurabilityMethod method_ = DurabilityMethod::kVolatile;
   std::atomic<int> failure_{0};
 };

@@ -49,13 +49,25 @@ Napi::Value OpenMapping(Napi::Env env, std::shared_ptr<Mapping> mapping, const M
   return MemoryHandle::New(env, std::make_shared<SharedMemory>(std::move(mapping)), true);
 }
 
-Napi::Value MapFiles(const Napi::CallbackInfo& info) {
-  if (!info[0].IsArray()) throw NativeError(info.Env(), EINVAL, "mmap", "the pieces must be an array");
-  Napi::Array list = info[0].As<Napi::Array>();
+std::vector<FilePiece> RequirePieces(const Napi::Value& value) {
+  if (!value.IsArray()) throw NativeError(value.Env(), EINVAL, "mmap", "the pieces must be an array");
+  Napi::Array list = value.As<Napi::Array>();
   std::vector<FilePiece> pieces;
   for (uint32_t index = 0; index < list.Length(); index++) pieces.push_back(RequirePiece(list.Get(index)));
+  return pieces;
+}
+
+Napi::Value MapFiles(const Napi::CallbackInfo& info) {
+  std::vector<FilePiece> pieces = RequirePieces(info[0]);
   MemoryError error;
-  return OpenMapping(info.Env(), Mapping::Map(pieces, error), error);
+  return OpenMapping(info.Env(), Mapping::Map(pieces, RequireNumber(info[1]), error), error);
+}
+
+void ExtendMemory(const Napi::CallbackInfo& info) {
+  MemoryHandle& handle = RequireOpen(info);
+  std::vector<FilePiece> pieces = RequirePieces(info[1]);
+  MemoryError error;
+  if (!handle.mapping()->Extend(pieces, error)) throw NativeError(info.Env(), error.code, "mmap", error.what);
 }
 
 Napi::Value MapAnonymous(const Napi::CallbackInfo& info) {
@@ -116,6 +128,7 @@ std::shared_ptr<Mapping> MappingOf(Napi::Env env, Napi::Value value) {
 void InitMemory(Napi::Env env, Napi::Object exports) {
   InitMemoryOperations(env, exports);
   exports.Set("mapFiles", Napi::Function::New<MapFiles>(env, "mapFiles"));
+  exports.Set("extendMemory", Napi::Function::New<ExtendMemory>(env, "extendMemory"));
   exports.Set("mapAnonymous", Napi::Function::New<MapAnonymous>(env, "mapAnonymous"));
   exports.Set("describeMemory", Napi::Function::New<DescribeMemory>(env, "describeMemory"));
   exports.Set("memoryFailure", Napi::Function::New<FailureOfMemory>(env, "memoryFailure"));

@@ -128,3 +128,20 @@ for (const granularity of ['page', 'cache_line'] as const) {
     t.match(await colleague.answer(), { torn: 0 })
   })
 }
+
+t.test('a memory grows while other threads work on it, who find the new pieces when they attach again', async t => {
+  const steps = 200
+  const file = new MappedFile(t, (8 + steps) * page)
+  const piece = (at: number, pages: number) => ({ fd: file.fd, offset: at * page, length: pages * page })
+  const memory = withGranularity('page', () => NativeMemory.map([piece(0, 8)], file.size))
+  t.teardown(() => memory.close())
+  const colleagues = [0, 1].map(() => new Colleague(t, memory.share()))
+  for (const [parity, colleague] of colleagues.entries()) colleague.begin('hammer', parity, 3000)
+  for (let step = 0; step < steps; step++) withGranularity('page', () => memory.extend([piece(8 + step, 1)]))
+  t.same(await Promise.all(colleagues.map(colleague => colleague.answer())), [3000, 3000])
+  t.equal(memory.size, file.size)
+  const late = new Colleague(t, memory.share())
+  t.equal(await late.ask('store', memory.size - 1, 9), 9)
+  t.equal(memory.view(memory.size - 1, 1)[0], 9)
+  t.equal(file.content().at(-1), 9)
+})

@@ -156,3 +156,58 @@ t.test('a memory larger than any typed array is used through windows', async t =
   t.equal(memory.view(0, 2 ** 32 - 1).length, 2 ** 32 - 1)
   memory.persist(size - 4, 4)
 })
+
+t.test('a memory grows inside its reservation, and windows from before stay what they are', async t => {
+  const files = [1, 2, 3].map(pages => new MappedFile(t, pages * page))
+  const [first, second, third] = files.map(file => ({ fd: file.fd, offset: 0, length: file.size }))
+  if (!first || !second || !third) throw new Error('three files')
+  const memory = NativeMemory.map([first], 4 * page)
+  const early = memory.view(0, page)
+  early[0] = 1
+  memory.extend([second])
+  t.equal(memory.size, 3 * page)
+  memory.copyIn(page - 10, pattern(20))
+  sameBytes(t, early.subarray(page - 10), pattern(20).subarray(0, 10), 'the window')
+  memory.persist(page - 10, 2 * page)
+  memory.flush(2 * page, page)
+  memory.drain()
+  sameBytes(t, files[1]?.content().subarray(0, 10) ?? new Uint8Array(), pattern(20).subarray(10), 'the new file')
+  t.throws(() => memory.extend([third]), { code: 'ERR_MAP', errno: 12 }, 'one page is left')
+  t.throws(() => memory.extend([{ ...third, length: page }, third]), { code: 'ERR_MAP' }, 'all pieces or none')
+  t.throws(() => memory.extend([{ ...third, length: 7 }]), { code: 'ERR_MAP' })
+  t.equal(memory.size, 3 * page)
+  memory.extend([{ ...third, length: page }])
+  memory.extend([])
+  t.equal(memory.view(0, memory.size).length, 4 * page)
+  memory.close()
+  t.equal(early.length, 0)
+  t.same(
+    files.map(file => file.mapped),
+    [false, false, false],
+  )
+  t.throws(() => memory.extend([]), { code: 'ERR_CLOSED' })
+})
+
+t.test(
+  'a memory without reservation does not grow, nor does one by pieces that are durable in a weaker way',
+  async t => {
+    const [one, two] = [new MappedFile(t, page, inMemory), new MappedFile(t, page, inMemory)]
+    const piece = { fd: two.fd, offset: 0, length: page }
+    const whole = one.map()
+    t.throws(() => whole.extend([piece]), { code: 'ERR_MAP', errno: 12 })
+    whole.close()
+    for (const [before, after] of [
+      ['cache_line', 'page'],
+      ['cache_line', 'byte'],
+      ['byte', 'cache_line'],
+    ] as const) {
+      const own = { fd: one.fd, offset: 0, length: page }
+      const memory = withGranularity(before, () => NativeMemory.map([own], 2 * page))
+      t.throws(() => withGranularity(after, () => memory.extend([piece])), { code: 'ERR_MAP', errno: 22 })
+      t.equal(two.mapped, false)
+      withGranularity(before, () => memory.extend([piece]))
+      t.equal(memory.method, 'dax')
+      memory.close()
+    }
+  },
+)
