@@ -1,6 +1,8 @@
+export { isEmptyDirectorySet, withNextFiles } from './directory-files.js'
 export { deviceFact, deviceNumber, type FileFact, type FileFacts, noFiles, systemFiles } from './file-facts.js'
+export { minimumPartSize, minimumPoolSize } from './limits.js'
 export { loadPoolSet } from './load.js'
-export { headerCount, type Measure, measure, type ReplicaMeasure } from './measure.js'
+export { headerCount, type Measure, mappedParts, measure, type ReplicaMeasure } from './measure.js'
 export { type Mistake, PoolSetSyntaxError, type Rule, renderMistakes } from './mistake.js'
 export {
   type Notation,
@@ -28,4 +30,4 @@ export {
   remoteReplicas,
 } from './pool-set.js'
 export { parseSize, sizeSuffixes } from './size.js'
-export { minimumPartSize, minimumPoolSize, type Violation } from './violation.js'
+export type { Violation } from './violation.js'

@@ -1,4 +1,5 @@
 import { pageSize } from '../core/index.js'
+import { filesOf } from './directory-files.js'
 import { isDirectorySet, type LocalReplicaSpec, localReplicas, type PartSpec, type PoolSet } from './pool-set.js'
 
 /** What a set amounts to, bytes, exact even for the sizes that PMDK accepts and no machine can map. */
@@ -13,6 +14,8 @@ export interface Measure {
 
 export interface ReplicaMeasure {
   readonly headers: number
+  /** Address space to be reserved: the sum of the sizes of the directories, else `size`. */
+  readonly reservation: bigint
   /** Parts rounded down to pages, less every header but the first. */
   readonly size: bigint
 }
@@ -21,8 +24,7 @@ export function measure(set: PoolSet): Measure {
   const local = localReplicas(set)
   const replicas = local.map(replica => measureReplica(set, replica))
   const pool = smallest(replicas.map(replica => replica.size))
-  const reservations = local.map(replica => sum(replica.parts.map(part => BigInt(part.size))))
-  return { pool, reservation: isDirectorySet(set) ? smallest(reservations) : pool, replicas }
+  return { pool, reservation: smallest(replicas.map(replica => replica.reservation)), replicas }
 }
 
 export function measureReplica(set: PoolSet, replica: LocalReplicaSpec): ReplicaMeasure {
@@ -30,16 +32,18 @@ export function measureReplica(set: PoolSet, replica: LocalReplicaSpec): Replica
   const headers = headerCount(set, parts.length)
   const raw = sum(parts.map(part => roundDown(BigInt(part.size))))
   const lost = BigInt(Math.max(headers - 1, 0) * pageSize)
-  return { headers, size: raw > lost ? raw - lost : 0n }
+  const size = raw > lost ? raw - lost : 0n
+  const reserved = sum(replica.parts.map(part => BigInt(part.size)))
+  return { headers, size, reservation: isDirectorySet(set) && reserved > size ? reserved : size }
 }
 
 export type MappedPart = Pick<PartSpec, 'path' | 'size' | 'kind'>
 
-/** The files that are mapped: the parts themselves, or what the directories hold. */
-export const mappedParts = (replica: LocalReplicaSpec): readonly MappedPart[] =>
-  replica.parts.flatMap((part): readonly MappedPart[] =>
-    part.kind === 'directory' ? part.files.map(({ path, size }) => ({ path, size, kind: 'file' })) : [part],
-  )
+/** The files that are mapped, in order: the parts themselves, or what the directories hold. */
+export const mappedParts = ({ parts }: LocalReplicaSpec): readonly MappedPart[] =>
+  parts.some(part => part.kind === 'directory')
+    ? filesOf(parts).map(({ path, size }) => ({ path, size, kind: 'file' }))
+    : parts
 
 /** SINGLEHDR wins over NOHDRS, as in PMDK. */
 export function headerCount(set: Pick<PoolSet, 'options'>, parts: number): number {

@@ -1,8 +1,9 @@
 import { assert, type ErrorCode, pageSize, RpmemError } from '../core/index.js'
+import { minimumPartSize, minimumPoolSize } from './limits.js'
 import { headerCount, type MappedPart, mappedParts, measure, measureReplica, sum } from './measure.js'
 import { type PartExtent, partExtents } from './part-extent.js'
 import { type LocalReplicaSpec, localReplicas, type PartKind, type PoolSet, remoteReplicas } from './pool-set.js'
-import { minimumPartSize, minimumPoolSize, type Violation, violations } from './violation.js'
+import { type Violation, violations } from './violation.js'
 
 /** The arithmetic of a set in plain numbers, and why it cannot be used, if so. All sizes in bytes. */
 export interface Plan {
@@ -19,6 +20,10 @@ export interface Plan {
 
 export interface ReplicaPlan {
   readonly parts: readonly PartPlan[]
+  /** Of a set of directories: they and how many parts each holds. Otherwise empty. */
+  readonly directories: readonly { readonly path: string; readonly size: number; readonly files: number }[]
+  /** Address space that is reserved; more than `size` only for directories. */
+  readonly reservation: number
   readonly headers: number
   /** Sum of the parts as written. */
   readonly rawSize: number
@@ -82,9 +87,12 @@ export function requirePlan(set: PoolSet, { subject, against = [] }: Purpose = {
 
 function planReplica(set: PoolSet, replica: LocalReplicaSpec, poolSize: number): ReplicaPlan {
   const mapped = mappedParts(replica)
-  const { headers, size } = measureReplica(set, replica)
+  const { headers, size, reservation } = measureReplica(set, replica)
+  const directories = replica.parts.filter(part => part.kind === 'directory')
   return {
     parts: planParts(mapped, headers),
+    directories: directories.map(({ path, size, files }) => ({ path, size: Number(size), files: files.length })),
+    reservation: Number(reservation),
     headers,
     rawSize: Number(sum(mapped.map(part => BigInt(part.size)))),
     headerSize: headers * pageSize,

@@ -1,14 +1,11 @@
 import { normalize } from 'node:path'
-import { MiB, pageSize } from '../core/index.js'
+import { fileProblems } from './directory-files.js'
+import { minimumPartSize, minimumPoolSize } from './limits.js'
 import type { Measure } from './measure.js'
-import { isDirectorySet, type PartSpec, type PoolSet } from './pool-set.js'
-
-/** Limits of the media format, bytes. */
-export const minimumPartSize = 2 * MiB
-export const minimumPoolSize = 2 * pageSize
+import { isDirectorySet, type LocalReplicaSpec, type PartSpec, type PoolSet } from './pool-set.js'
 
 export interface Violation {
-  readonly rule: 'size-limit' | 'part-size' | 'pool-size' | 'directory-options' | 'path-twice'
+  readonly rule: 'size-limit' | 'part-size' | 'pool-size' | 'directory-options' | 'directory-files' | 'path-twice'
   readonly message: string
   /** Of the replica in the set, from 0; undefined if it concerns the whole set. */
   readonly replica: number | undefined
@@ -19,7 +16,7 @@ export interface Violation {
 export function violations(set: PoolSet, exact: Measure): Violation[] {
   const seen = new Set<string>()
   const found = set.replicas.flatMap((replica, index) =>
-    replica.kind === 'local' ? replica.parts.flatMap(part => partViolations(part, index, seen)) : [],
+    replica.kind === 'local' ? replicaViolations(replica, index, seen) : [],
   )
   const whole = (rule: Violation['rule'], message: string) =>
     found.push({ rule, message, replica: undefined, path: undefined })
@@ -36,6 +33,13 @@ export function violations(set: PoolSet, exact: Measure): Violation[] {
 }
 
 const exactLimit = BigInt(Number.MAX_SAFE_INTEGER)
+
+function replicaViolations(replica: LocalReplicaSpec, index: number, seen: Set<string>): Violation[] {
+  const files = fileProblems(replica).map(({ path, message }) => {
+    return { rule: 'directory-files' as const, message, replica: index, path }
+  })
+  return [...replica.parts.flatMap(part => partViolations(part, index, seen)), ...files]
+}
 
 function partViolations(part: PartSpec, replica: number, seen: Set<string>): Violation[] {
   const { path, size } = part

@@ -9,7 +9,7 @@ const examples = Array.from(page.matchAll(/```(text|yaml|ini)\n(.*?)```/gs), ([,
 }))
 
 t.test('every example can be read and used', async t => {
-  t.equal(examples.length, 5)
+  t.equal(examples.length, 6)
   for (const { notation, content } of examples) {
     t.same(plan(parsePoolSet(content, { notation, facts: noFiles })).violations, [], notation)
   }

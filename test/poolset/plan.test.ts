@@ -4,6 +4,7 @@ import t from 'tap'
 import {
   type FileFacts,
   isDirectorySet,
+  isEmptyDirectorySet,
   localReplicas,
   measure,
   noFiles,
@@ -13,6 +14,7 @@ import {
   plan,
   remoteReplicas,
   requirePlan,
+  withNextFiles,
 } from '../../poolset/index.js'
 
 const seed = 20261120
@@ -39,6 +41,8 @@ t.test('each part has a header, and each header but the first costs the pool a p
         fileOffset: 4096,
       },
     ],
+    directories: [],
+    reservation: poolSize,
     headers: 2,
     rawSize: 16 * MiB + 1,
     headerSize: 8192,
@@ -169,20 +173,67 @@ t.test('directories are reservations, and the files in them are the parts', asyn
   t.same(
     replicas.map(replica => replica.parts.map(part => part.path)),
     [
-      ['/d1/000000.pmem', '/d1/000002.pmem', '/d2/000001.pmem'],
+      ['/d1/000000.pmem', '/d2/000001.pmem', '/d1/000002.pmem'],
       ['/e1/000000.pmem', '/e1/000001.pmem', '/e1/000002.pmem'],
     ],
   )
   t.same(
-    localReplicas(set)[1]?.parts[0]?.files.map(file => file.exists),
-    [false, true, false],
+    localReplicas(set)[1]
+      ?.parts[0]?.files.filter(file => !file.exists)
+      .map(file => file.path),
+    ['/e1/000000.pmem', '/e1/000002.pmem'],
     'what the other replica has is missing here',
   )
   t.same(remoteReplicas(set), [])
   t.same(
-    plan(parsePoolSet('PMEMPOOLSET\n64M /d1\n', { facts: directories })).violations.map(violation => violation.rule),
+    plan(parsePoolSet('PMEMPOOLSET\n64M /d2\n64M /d1\n', { facts: directories })).violations.map(
+      violation => violation.rule,
+    ),
     ['directory-options'],
   )
+})
+
+t.test('a directory set whose files are not parts 0, 1, 2 … of the right size cannot be used', async t => {
+  const problems = (...files: [path: string, size: number][]) => {
+    const facts: FileFacts = {
+      look: path => ({ kind: 'directory', realPath: path }),
+      list: directory => files.filter(([path]) => path.startsWith(directory)).map(([path, size]) => ({ path, size })),
+    }
+    const set = parsePoolSet('PMEMPOOLSET\nOPTION SINGLEHDR\n64M /d1\n64M /d2\n', { facts })
+    return plan(set).violations.map(({ rule, path }) => [rule, path])
+  }
+  t.same(problems(['/d1/000000.pmem', 8 * MiB], ['/d2/1.pmem', 2 * MiB]), [])
+  t.same(problems(['/d1/000000.pmem', 8 * MiB], ['/d2/000002.pmem', 2 * MiB]), [['directory-files', '/d2/000002.pmem']])
+  t.same(problems(['/d1/000000.pmem', 8 * MiB], ['/d2/000000.pmem', 8 * MiB]), [['directory-files', '/d2/000000.pmem']])
+  t.same(problems(['/d1/000000.pmem', 8 * MiB], ['/d1/copy.pmem', 8 * MiB])[0], ['directory-files', '/d1/copy.pmem'])
+  t.same(problems(['/d1/000000.pmem', 8 * MiB], ['/d1/000001.pmem', 2 * MiB - 1]), [
+    ['directory-files', '/d1/000001.pmem'],
+  ])
+})
+
+t.test('each replica gets its next file, and the directories take turns', async t => {
+  const facts: FileFacts = { look: path => ({ kind: 'directory', realPath: path }), list: () => [] }
+  const text = 'PMEMPOOLSET\nOPTION SINGLEHDR\n64M /d1/\n32M /d2\nREPLICA\n128M /e1\n'
+  let set = parsePoolSet(text, { facts })
+  t.ok(isEmptyDirectorySet(set))
+  for (const size of [8, 4, 2]) set = withNextFiles(set, size * MiB)
+  t.notOk(isEmptyDirectorySet(set))
+  t.same(
+    plan(set).replicas.map(({ parts }) => parts.map(({ path, size, poolOffset }) => [path, size, poolOffset])),
+    [
+      [
+        ['/d1/000000.pmem', 8 * MiB, 0],
+        ['/d2/000001.pmem', 4 * MiB, 8 * MiB],
+        ['/d1/000002.pmem', 2 * MiB, 12 * MiB],
+      ],
+      [
+        ['/e1/000000.pmem', 8 * MiB, 0],
+        ['/e1/000001.pmem', 4 * MiB, 8 * MiB],
+        ['/e1/000002.pmem', 2 * MiB, 12 * MiB],
+      ],
+    ],
+  )
+  t.same(plan(set).reservation, 96 * MiB)
 })
 
 t.test('a directory whose files cannot be read is a mistake with the errno of the system', async t => {
