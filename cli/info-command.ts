@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { describe, formatBytes, hasCode, isRpmemError, pageSize, RpmemError, systemCode } from '../core/index.js'
+import { readDevice } from '../pool/index.js'
 import { loadPoolSet, type PartPlan, plan } from '../poolset/index.js'
 import { type HeaderView, headerLines, headerView } from './header-text.js'
 import type { Io } from './io.js'
@@ -37,8 +38,14 @@ async function isPoolSet(path: string): Promise<boolean> {
 async function setInfo(path: string): Promise<PartInfo[]> {
   const { replicas } = plan(await loadPoolSet(path))
   const parts = replicas.flatMap(({ parts }, replica) => parts.map(part => ({ part, replica })))
+  if (parts.length === 0) throw noParts(path, replicas[0]?.directories[0]?.path)
   return Promise.all(parts.map(({ part, replica }) => partInfo(part, replica)))
 }
+
+const noParts = (path: string, directory: string | undefined): RpmemError =>
+  new RpmemError('ERR_PART_MISSING', `${path}: the directory ${directory} holds no part yet`, {
+    facts: { path, directory },
+  })
 
 async function partInfo(
   part: Pick<PartPlan, 'path' | 'hasHeader'> & { size?: number },
@@ -77,14 +84,21 @@ async function firstBytes(path: string, count: number): Promise<FirstBytes> {
   try {
     const file = await open(path)
     try {
+      if ((await file.stat()).isCharacterDevice()) return await beginOfDevice(path)
       const { bytesRead, buffer } = await file.read(Buffer.alloc(count), 0, count, 0)
       return { bytes: buffer.subarray(0, bytesRead), size: (await file.stat()).size }
     } finally {
       await file.close()
     }
   } catch (error) {
-    throw unreadable(path, error)
+    throw isRpmemError(error) ? error : unreadable(path, error)
   }
+}
+
+async function beginOfDevice(path: string): Promise<FirstBytes> {
+  const found = await readDevice(path)
+  if (found) return { bytes: Buffer.from(found.page), size: found.size }
+  throw new RpmemError('ERR_PART_ACCESS', `${path} is a device, but no device DAX`, { facts: { path } })
 }
 
 function unreadable(path: string, cause: unknown): RpmemError {

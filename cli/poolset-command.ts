@@ -17,15 +17,19 @@ import { paintFor } from './paint.js'
 /** `rpmem poolset check FILE`: all mistakes of the file, or one line; resolves with whether a pool can be made of it. */
 export async function checkPoolSet(file: string, json: boolean, io: Io): Promise<boolean> {
   const set = await loadPoolSet(file)
-  const { violations, poolSize } = plan(set)
-  if (json) io.out(`${JSON.stringify({ file, usable: violations.length === 0, poolSize, violations })}\n`)
+  const { violations, poolSize, reservation } = plan(set)
+  if (json) io.out(`${JSON.stringify({ file, usable: violations.length === 0, poolSize, reservation, violations })}\n`)
   else if (violations.length > 0) for (const { message } of violations) io.out(`${file}: ${message}\n`)
   else
     io.out(
-      `${file}: ${counted(localReplicas(set).length, remoteReplicas(set).length)}, ${formatBytes(poolSize)}, good\n`,
+      `${file}: ${counted(localReplicas(set).length, remoteReplicas(set).length)}, ${sizeText(poolSize, reservation)}, good\n`,
     )
   return violations.length === 0
 }
+
+/** Only directories have room to grow. */
+const sizeText = (poolSize: number, reservation: number): string =>
+  reservation > poolSize ? `${formatBytes(poolSize)}, room for ${formatBytes(reservation)}` : formatBytes(poolSize)
 
 const counted = (local: number, remote: number): string =>
   `${local} local and ${remote} remote ${local + remote === 1 ? 'replica' : 'replicas'}`
@@ -78,7 +82,14 @@ function replicaLines(replica: ReplicaPlan, index: number, title: (text: string)
     `  raw          ${exact(replica.rawSize)}`,
     `  headers      ${replica.headers}, ${exact(replica.headerSize)}`,
     `  usable       ${exact(replica.usableSize)}${replica.spareSize > 0 ? `, ${exact(replica.spareSize)} spare` : ''}`,
-    ...replica.parts.map(({ path, size, poolOffset }) => `  part         ${path}: ${exact(size)}, from ${poolOffset}`),
+    ...replica.directories.map(
+      ({ path, size, files }) =>
+        `  directory    ${path}: reserves ${exact(size)}, holds ${files} ${files === 1 ? 'part' : 'parts'}`,
+    ),
+    ...replica.parts.map(
+      ({ path, kind, size, poolOffset }) =>
+        `  ${kind === 'device-dax' ? 'device DAX ' : 'part       '}  ${path}: ${exact(size)}, from ${poolOffset}`,
+    ),
   ]
 }
 

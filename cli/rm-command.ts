@@ -1,8 +1,8 @@
 import { unlink } from 'node:fs/promises'
 import { describe, hasCode, RpmemError } from '../core/index.js'
 import { RemotePool } from '../initiator/index.js'
-import { type PartPlace, removePart, removeReplicaParts } from '../pool/index.js'
-import { loadPoolSet, localReplicas, type PartSpec, type PoolSet, remoteReplicas } from '../poolset/index.js'
+import { existingPlacesOf, type PartPlace, removePart, removeReplicaParts } from '../pool/index.js'
+import { type LocalReplicaSpec, loadPoolSet, localReplicas, type PoolSet, remoteReplicas } from '../poolset/index.js'
 import { errorText } from './error-text.js'
 import type { Io } from './io.js'
 import { paintFor } from './paint.js'
@@ -41,30 +41,37 @@ async function plannedRemovals(file: string, flags: RmFlags, io: Io): Promise<Re
     what: `${name} on ${node}`,
     remove: () => RemotePool.remove(node, name, options),
   }))
-  return [...remote, ...localRemovals(set, force)]
+  return [...remote, ...localRemovals(file, set, force)]
 }
 
 /** A pool that is whole goes as a whole; by force each part by itself. */
-function localRemovals(set: PoolSet, force: boolean): Removal[] {
-  const replicas = localReplicas(set).map(({ parts }) => parts.flatMap(placesOf))
-  const paths = replicas.flat().map(({ path }) => path)
-  if (force) return paths.map(path => ({ what: path, remove: () => removePart(path) }))
-  return [{ what: paths.join(', '), remove: () => removeWhole(replicas, set) }]
+function localRemovals(file: string, set: PoolSet, force: boolean): Removal[] {
+  const replicas = localReplicas(set).map(replica => (force && isEmpty(replica) ? [] : existingPlacesOf(replica)))
+  const places = replicas.flat()
+  if (force) {
+    return places.map(({ path, staged }) => ({
+      what: path,
+      remove: () => removePart(path, { staged, notesBeside: file }),
+    }))
+  }
+  return [{ what: places.map(({ path }) => path).join(', '), remove: () => removeWhole(replicas, set, file) }]
 }
 
-const removeWhole = (replicas: readonly (readonly PartPlace[])[], { options }: PoolSet): Promise<void> =>
-  removeReplicaParts({ replicas, options }).catch(error => {
+const isEmpty = ({ parts }: LocalReplicaSpec): boolean =>
+  parts.every(({ kind, files }) => kind === 'directory' && files.every(({ exists }) => !exists))
+
+const removeWhole = (
+  replicas: readonly (readonly PartPlace[])[],
+  { options }: PoolSet,
+  notesBeside: string,
+): Promise<void> =>
+  removeReplicaParts({ replicas, options, notesBeside }).catch(error => {
     if (!hasCode(error, 'ERR_PART_MISSING', 'ERR_PART_SIZE', 'ERR_HEADER_INVALID')) throw error
     throw new RpmemError(error.code, error.message, {
       facts: error.facts,
       hint: 'The pool is not whole, so nothing of it was removed; --force removes what is there.',
     })
   })
-
-const placesOf = ({ kind, path, size, files }: PartSpec): PartPlace[] =>
-  kind === 'directory'
-    ? files.filter(({ exists }) => exists).map(file => ({ path: file.path, size: Number(file.size) }))
-    : [{ path, size: Number(size) }]
 
 async function carryOut({ what, remove }: Removal, { json = false, force }: RmFlags, io: Io): Promise<boolean> {
   const error: unknown = await remove().then(

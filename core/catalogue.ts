@@ -117,6 +117,11 @@ export const catalogue = {
   },
 
   // Parts and headers
+  ERR_RESERVATION: {
+    meaning: 'The pool has grown to the end of the address space that its directories reserve.',
+    remedy: 'Close the pool, write larger sizes behind the directories in the pool set, and open it again.',
+    errno: errno.ENOMEM,
+  },
   ERR_PART_MISSING: {
     meaning: 'A part that the pool set names does not exist.',
     remedy: 'Create the pool first, or correct the path in the pool set.',

@@ -1,4 +1,5 @@
 export { blockSumSize, blockSums } from './block-sums.js'
+export { readDevice } from './device-part.js'
 export { decodeHeader, encodeHeader, headerChecksum, type PartHeader } from './header.js'
 export { attributesOf, checkAttributes } from './header-attributes.js'
 export { checkHeaders, type HeaderPage } from './header-check.js'
@@ -25,6 +26,7 @@ export type {
   PoolPersistOptions,
   ResyncOptions,
 } from './pool-options.js'
+export { existingPlacesOf, placesOf, setToCreate } from './pool-places.js'
 export type { PoolToken, ReplicaToken } from './pool-share.js'
 export { Receipt, type ReplicaReceipt, type ReplicaStatus } from './receipt.js'
 export { RecordFile, type RecordStore, recordPath } from './record-file.js'
@@ -44,6 +46,6 @@ export {
 } from './replica-creation.js'
 export { ReplicaParts } from './replica-parts.js'
 export { type RemoveReplicaPartsRequest, removePart, removeReplicaParts } from './replica-removal.js'
-export type { Storage } from './storage.js'
+export type { DeviceDax, Storage } from './storage.js'
 export type { Transport, TransportReason } from './transport.js'
 export { formatUuid } from './uuid.js'

@@ -1,10 +1,12 @@
-import { assert, RpmemError } from '../core/index.js'
+import { assert, pageSize, RpmemError } from '../core/index.js'
 import { headerCount, minimumPartSize, partExtents } from '../poolset/index.js'
 
 /** Where a part is and how many bytes its file holds, exactly. */
 export interface PartPlace {
   readonly path: string
   readonly size: number
+  /** Its presence alone makes it a part, as in a directory: the file gets its name when it is whole. */
+  readonly staged?: boolean
 }
 
 export interface HeaderOptions {
@@ -44,6 +46,13 @@ export function replicaLayout(parts: readonly PartPlace[], options: HeaderOption
     return { part, fileOffset, poolOffset, length }
   })
   return { headers, size: pieces.reduce((sum, piece) => sum + piece.length, 0), pieces }
+}
+
+/** With one more part behind the others, without a header. `size`: bytes of its file. */
+export function withPart({ headers, size: before, pieces }: ReplicaLayout, size: number): ReplicaLayout {
+  const length = size - (size % pageSize)
+  const piece = { part: pieces.length, fileOffset: 0, poolOffset: before, length }
+  return { headers, size: before + length, pieces: [...pieces, piece] }
 }
 
 /** Which byte of which part a pool offset is. */

@@ -1,9 +1,26 @@
-import { allocateFile, lockFile, NativeMemory } from '../fabric-native/index.js'
-import type { Storage } from './storage.js'
+import { assert, systemCode } from '../core/index.js'
+import { allocateFile, lockFile, mappableSize, NativeMemory } from '../fabric-native/index.js'
+import type { DeviceDax, Storage } from './storage.js'
 
 /** The operating system's files, mapped through libpmem2. The addon is loaded at the first use. */
 export const nativeStorage: Storage = {
   lock: lockFile,
   allocate: allocateFile,
-  map: pieces => NativeMemory.map(pieces),
+  device: deviceOf,
+  map: (pieces, reservation) => NativeMemory.map(pieces, reservation),
+  extend: (memory, pieces) => {
+    assert(memory instanceof NativeMemory, 'what is extended was mapped here')
+    memory.extend(pieces)
+  },
+}
+
+function deviceOf(fd: number): DeviceDax | undefined {
+  try {
+    const { size, alignment, deviceDax } = mappableSize(fd)
+    return deviceDax ? { size, alignment } : undefined
+  } catch (error) {
+    // Some other device, or none: libpmem2 does not map it.
+    if (systemCode(error) === undefined) throw error
+    return undefined
+  }
 }

@@ -26,9 +26,9 @@ export function partMissing(path: string, cause?: unknown): RpmemError {
 }
 
 export function notAFile(path: string): RpmemError {
-  return new RpmemError('ERR_POOLSET_UNSUITABLE', `${path} is not a regular file`, {
+  return new RpmemError('ERR_POOLSET_UNSUITABLE', `${path} is neither a regular file nor a device DAX`, {
     facts: { part: path },
-    hint: 'Directories and devices as parts are not supported; name a regular file.',
+    hint: 'Name a regular file, a device DAX, or a directory that exists when the pool set is read.',
   })
 }
 

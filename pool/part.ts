@@ -1,14 +1,15 @@
-import { type FileHandle, open, unlink } from 'node:fs/promises'
+import { type FileHandle, link, lstat, open, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { pageSize, RpmemError, systemCode } from '../core/index.js'
+import { DevicePart } from './device-part.js'
 import { FileSync } from './file-sync.js'
 import { type PartPlace, partSize } from './layout.js'
 import { notAFile, partBusy, partError, partExists, partMissing } from './part-error.js'
 import type { Storage } from './storage.js'
 
 /**
- * One file of a replica, open and locked until close(). The exclusive lock is the only guard against a second opener, so it
- * is taken before anything is read or changed.
+ * One file or device DAX of a replica, open and locked until close(). The exclusive lock is the only guard against a second
+ * opener, so it is taken before anything is read or changed.
  */
 export class Part {
   readonly path: string
@@ -16,11 +17,15 @@ export class Part {
   readonly created: boolean
   readonly #file: FileHandle
   readonly #sync = new FileSync(() => this.#file.datasync())
+  #device: DevicePart | undefined
+  /** The name of a file that does not have its own yet. */
+  #stagedAs: string | undefined
 
-  private constructor(path: string, created: boolean, file: FileHandle) {
+  private constructor(path: string, created: boolean, file: FileHandle, stagedAs?: string) {
     this.path = path
     this.created = created
     this.#file = file
+    this.#stagedAs = stagedAs
   }
 
   /**
@@ -28,11 +33,11 @@ export class Part {
    * beginning: an attempt that is killed leaves nothing that its owner could not open and judge. Undone on failure.
    */
   static async create(place: PartPlace, storage: Storage): Promise<Part> {
-    const part = (await createFile(place.path)) ?? (await openFile(place.path))
+    const part = (await createFile(place, storage)) ?? (await openFile(place.path))
     try {
       await part.claim(storage)
       if (!part.created) await part.checkSize(place.size)
-      await part.#allocate(place.size, storage)
+      if (!part.#device) await part.#allocate(place.size, storage)
       return part
     } catch (error) {
       if (part.created) await part.unlink()
@@ -66,8 +71,8 @@ export class Part {
     }
   }
 
-  static adopt(path: string, created: boolean, file: FileHandle): Part {
-    return new Part(path, created, file)
+  static adopt(path: string, created: boolean, file: FileHandle, stagedAs?: string): Part {
+    return new Part(path, created, file, stagedAs)
   }
 
   get fd(): number {
@@ -76,18 +81,27 @@ export class Part {
 
   async claim(storage: Storage): Promise<void> {
     const stat = await this.#file.stat()
-    if (!stat.isFile()) throw notAFile(this.path)
+    const device = stat.isFile() || stat.isCharacterDevice() ? storage.device(this.fd) : undefined
+    if (device) this.#device = new DevicePart(device, storage, this.fd)
+    else if (!stat.isFile()) throw notAFile(this.path)
     if (!storage.lock(this.fd)) throw partBusy(this.path)
     // Between our open and our lock, the last owner may have removed the pool: the lock would guard a nameless file.
     if ((await this.#file.stat()).nlink === 0) throw partMissing(this.path)
   }
 
+  /** Of a device DAX: what every piece of it begins and ends on. Otherwise undefined. */
+  get deviceAlignment(): number | undefined {
+    return this.#device?.alignment
+  }
+
   async checkSize(size: number): Promise<void> {
-    const found = (await this.#file.stat()).size
-    if (found !== size) throw partSize(this.path, size, `the pool set says ${size} bytes, the file has ${found}`)
+    const found = this.#device?.size ?? (await this.#file.stat()).size
+    const what = this.#device ? 'device' : 'file'
+    if (found !== size) throw partSize(this.path, size, `the pool set says ${size} bytes, the ${what} has ${found}`)
   }
 
   async readHeader(): Promise<Uint8Array> {
+    if (this.#device) return this.#device.readPage()
     const page = new Uint8Array(pageSize)
     const { bytesRead } = await this.#io('read the header of', () => this.#file.read(page, 0, pageSize, 0))
     if (bytesRead < pageSize) throw partSize(this.path, bytesRead, 'the file ends inside its header')
@@ -96,6 +110,7 @@ export class Part {
 
   /** Durable when it resolves. */
   async writeHeader(page: Uint8Array): Promise<void> {
+    if (this.#device) return this.#device.writePage(page)
     await this.#io('write the header of', async () => {
       await this.#file.write(page, 0, pageSize, 0)
       await this.#file.sync()
@@ -125,19 +140,33 @@ export class Part {
     return ctimeNs / 1_000_000_000n
   }
 
-  /** Makes size and name of a new file durable and gives it the mode that was asked for. */
+  /** Makes size and name of a new file durable and gives it the mode that was asked for. ERR_PART_EXISTS: the name is taken. */
   async publish(mode: number): Promise<void> {
     if (!this.created) return
     await this.#io('publish', async () => {
       if (mode !== privateMode) await this.#file.chmod(mode)
       await this.#file.sync()
+      await this.#takeName()
       await syncDirectory(dirname(this.path))
     })
   }
 
-  /** The name goes, the lock stays until close(): nobody can slip in between. */
+  /** The name goes, the lock stays until close(): nobody can slip in between. A device is wiped. */
   async unlink(): Promise<void> {
-    await this.#io('remove', () => unlink(this.path))
+    if (this.#device) this.#device.wipe()
+    else await this.#io('remove', () => unlink(this.#stagedAs ?? this.path))
+  }
+
+  async #takeName(): Promise<void> {
+    const staged = this.#stagedAs
+    if (staged === undefined) return
+    try {
+      await link(staged, this.path)
+    } catch (error) {
+      throw systemCode(error) === 'EEXIST' ? partExists(this.path) : error
+    }
+    this.#stagedAs = undefined
+    await unlink(staged)
   }
 
   async close(): Promise<void> {
@@ -160,9 +189,49 @@ export class Part {
 const privateMode = 0o600
 
 /** Undefined if something of that name exists already. */
-async function createFile(path: string): Promise<Part | undefined> {
+async function createFile({ path, staged }: PartPlace, storage: Storage): Promise<Part | undefined> {
+  if (staged) return createStaged(path, storage)
+  const file = await createExclusively(path)
+  return file && Part.adopt(path, true, file)
+}
+
+async function createStaged(path: string, storage: Storage): Promise<Part | undefined> {
+  if (await exists(path)) return undefined
+  const name = stagedName(path)
+  let file = await createExclusively(name)
+  if (!file) {
+    await removeLeftOver(name, storage)
+    file = await createExclusively(name)
+  }
+  if (file) return Part.adopt(path, true, file, name)
+  throw partBusy(path)
+}
+
+/** A file that was never given its own name is nobody's, unless somebody is at it. */
+export async function removeLeftOver(name: string, storage: Storage): Promise<void> {
+  const part = await Part.claim(name, storage)
   try {
-    return Part.adopt(path, true, await open(path, 'wx+', privateMode))
+    await part.unlink()
+  } finally {
+    await part.close()
+  }
+}
+
+/** What a part is called until it is whole; no reader of a directory takes it for a part. */
+const stagedName = (path: string): string => `${path}.new`
+
+/** Is it the name of a file in a directory that was to become a part? */
+export const isStagedFile = (name: string): boolean => /^\d{6,9}\.pmem\.new$/.test(name)
+
+const exists = (path: string): Promise<boolean> =>
+  lstat(path).then(
+    () => true,
+    () => false,
+  )
+
+async function createExclusively(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, 'wx+', privateMode)
   } catch (error) {
     if (systemCode(error) === 'EEXIST') return undefined
     throw partError(path, 'create', error)

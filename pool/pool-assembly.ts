@@ -1,16 +1,17 @@
 import { assert, type Clock, type PoolAttributes, pageSize, RpmemError, zeroAttributes } from '../core/index.js'
-import { localReplicas, type PoolSet, type RemoteReplicaSpec } from '../poolset/index.js'
+import { type LocalReplicaSpec, localReplicas, type PoolSet, type RemoteReplicaSpec } from '../poolset/index.js'
+import { finishGrowth } from './interrupted-growth.js'
 import { isOutOfStep, type KeptReplica, type KeptReplicaOptions } from './kept-replica.js'
-import type { PartPlace } from './layout.js'
 import { LocalReplica } from './local-replica.js'
 import { newAttributes } from './new-attributes.js'
 import { type Policy, termsOf } from './policy.js'
+import { PoolGrowth } from './pool-growth.js'
 import type { CreatePoolOptions, OpenPoolOptions } from './pool-options.js'
-import { checkSet, placesOf } from './pool-places.js'
+import { checkSet, placesOf, reservationOf, setToCreate } from './pool-places.js'
 import type { RemoteConnector, RemoteReplica } from './remote-connector.js'
 import type { Replica } from './replica.js'
 import { checkMeaning, checkReplicas, checkShared, type NamedAttributes } from './replica-check.js'
-import { createReplicaParts, openReplicaParts } from './replica-creation.js'
+import { createReplicaParts, openReplicaParts, type ReplicaPartsRequest } from './replica-creation.js'
 import { ReplicaKeeper } from './replica-keeper.js'
 import { FileNotes } from './replica-notes.js'
 import type { ReplicaParts } from './replica-parts.js'
@@ -25,8 +26,12 @@ export interface Assembly {
   /** Without the master. */
   readonly locals: readonly LocalReplica[]
   readonly remotes: readonly RemoteReplica[]
-  /** Pool size in bytes, header page included: that of the smallest local replica. */
+  /** Pool size in bytes when it was put together, header page included: that of the smallest local replica. */
   readonly size: number
+  /** True in a thread that got the pool from another. */
+  readonly attached?: boolean
+  /** Of a pool over directories, in the thread that opened it. */
+  readonly growth?: PoolGrowth | undefined
   /** Offset of the first byte that the user may use. */
   readonly base: number
   /** Of the master; undefined for a pool without headers. */
@@ -39,16 +44,15 @@ export interface Assembly {
 }
 
 /** Creates every replica of the set, or none: after a failure whatever this attempt made is taken back. */
-export async function createAssembly(set: PoolSet, options: CreatePoolOptions & Needs): Promise<Assembly> {
-  checkSet(set, 'create', options.connectRemote !== undefined)
+export async function createAssembly(given: PoolSet, options: CreatePoolOptions & Needs): Promise<Assembly> {
+  checkSet(given, options.connectRemote !== undefined)
+  const set = setToCreate(given)
   const attributes = newAttributes(set, options)
   const workshop = new Workshop(set, options)
   try {
-    await workshop.locals((parts, replica) =>
+    await workshop.locals((request, replica) =>
       createReplicaParts({
-        parts,
-        options: set.options,
-        storage: options.storage,
+        ...request,
         attributes: attributes?.[replica],
         ...(options.mode === undefined ? {} : { mode: options.mode }),
         ...(options.random ? { random: options.random } : {}),
@@ -67,10 +71,14 @@ export async function createAssembly(set: PoolSet, options: CreatePoolOptions & 
 
 /** Opens every replica of the set and checks that together they are one pool that this program may use. */
 export async function openAssembly(set: PoolSet, options: OpenPoolOptions & Needs): Promise<Assembly> {
-  checkSet(set, 'open', options.connectRemote !== undefined)
+  checkSet(set, options.connectRemote !== undefined)
   const workshop = new Workshop(set, options)
   try {
-    await workshop.locals(parts => openReplicaParts({ parts, options: set.options, storage: options.storage }))
+    await workshop.locals(async (request, replica, spec) => {
+      const master = localReplicas(set)[0]
+      if (replica > 0 && master) await finishGrowth(spec, master, options.storage)
+      return openReplicaParts(request)
+    })
     workshop.checkLocals(options)
     await workshop.keep('old')
     if (options.policy) await workshop.reach(options.policy)
@@ -86,6 +94,8 @@ export async function openAssembly(set: PoolSet, options: OpenPoolOptions & Need
 /** What has no default here because it must not be loaded before it is needed. */
 export interface Needs {
   readonly storage: Storage
+  /** The file that the set was read from. */
+  readonly setFile?: string | undefined
 }
 
 type Request = Parameters<RemoteConnector['open']>[0]
@@ -93,26 +103,35 @@ type Request = Parameters<RemoteConnector['open']>[0]
 /** The replicas while they are put together, by their index in the pool set. */
 class Workshop {
   readonly #set: PoolSet
-  readonly #options: OpenPoolOptions
+  readonly #options: OpenPoolOptions & Needs
   readonly #parts = new Map<number, ReplicaParts>()
   readonly #locals = new Map<number, LocalReplica>()
   readonly #remotes = new Map<number, RemoteReplica>()
   #keeper: ReplicaKeeper | undefined
 
-  constructor(set: PoolSet, options: OpenPoolOptions) {
+  constructor(set: PoolSet, options: OpenPoolOptions & Needs) {
     this.#set = set
     this.#options = options
   }
 
-  async locals(make: (parts: PartPlace[], replica: number) => Promise<ReplicaParts>): Promise<void> {
+  async locals(
+    make: (request: ReplicaPartsRequest, replica: number, spec: LocalReplicaSpec) => Promise<ReplicaParts>,
+  ): Promise<void> {
     for (const [index, replica] of this.#set.replicas.entries()) {
       if (replica.kind !== 'local') continue
       this.#options.signal?.throwIfAborted()
-      const parts = await make(placesOf(replica), index)
+      const parts = await make(this.#partsRequest(replica), index, replica)
       const name = index === 0 ? 'master' : `local replica ${index}`
       this.#parts.set(index, parts)
       this.#locals.set(index, new LocalReplica(name, parts.memory, parts, this.#locals.get(0)?.memory))
     }
+  }
+
+  #partsRequest(replica: LocalReplicaSpec): ReplicaPartsRequest {
+    const reservation = reservationOf(this.#set)
+    const { storage, setFile: notesBeside } = this.#options
+    const request = { parts: placesOf(replica), options: this.#set.options, storage, notesBeside }
+    return reservation === undefined ? request : { ...request, reservation }
   }
 
   /** All targets at once; if one fails the others are still awaited, so that they can be taken back. */
@@ -133,9 +152,8 @@ class Workshop {
     const { policy, resync, storage, clock, random, log } = this.#options
     if (!policy) return
     termsOf(policy, this.#set.replicas.length)
-    assert(storage, 'a pool has storage')
-    const beside = localReplicas(this.#set)[0]?.parts[0]?.path
-    assert(beside !== undefined, 'the master has a part')
+    const beside = this.#parts.get(0)?.notesBeside
+    assert(beside !== undefined, 'the master is open')
     const base = this.#attributes ? pageSize : 0
     const notes = new FileNotes(beside, storage)
     const request = { notes, memory: this.#master.memory, base, size: this.#size, resync, clock, random, log }
@@ -241,10 +259,16 @@ class Workshop {
       size: this.#size,
       base: attributes ? pageSize : 0,
       attributes,
+      growth: this.#growth(),
       keeper: this.#keeper,
       policy: this.#options.policy,
       clock: this.#options.clock,
     }
+  }
+
+  #growth(): PoolGrowth | undefined {
+    const reservation = reservationOf(this.#set)
+    return reservation === undefined ? undefined : new PoolGrowth(this.#set, [...this.#parts.values()], reservation)
   }
 
   /** `remove`: what was made is taken back, the replicas on the targets first. Every step is tried. */

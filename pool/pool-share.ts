@@ -18,7 +18,9 @@ export type ReplicaToken =
   /** What only the room knows that connects to targets. */
   | { readonly name: string; readonly connection: unknown }
 
-export function shareAssembly({ replicas, master, locals, remotes, size, base, attributes }: Assembly): PoolToken {
+/** `size`: of the pool by now, header page included. */
+export function shareAssembly(assembly: Assembly, size: number): PoolToken {
+  const { replicas, master, locals, remotes, base, attributes } = assembly
   const own = [master, ...locals]
   const tokens = new Map<unknown, ReplicaToken>()
   for (const replica of own) tokens.set(replica, { name: replica.name, memory: share(replica.memory) })
@@ -45,7 +47,7 @@ export function attachAssembly(token: PoolToken, attachRemote?: AttachRemote): A
     })
     const [master, ...others] = locals
     if (!master) throw new RpmemError('ERR_ARGUMENT', 'the token of a pool names at least a master')
-    return { replicas, master, locals: others, remotes, size, base, attributes }
+    return { replicas, master, locals: others, remotes, size, base, attributes, attached: true }
   } catch (error) {
     for (const { memory } of locals) memory.close()
     for (const remote of remotes) void remote.close().catch(() => {})

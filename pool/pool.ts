@@ -1,13 +1,14 @@
 import { EventEmitter } from 'node:events'
 import { type PoolAttributes, RpmemError } from '../core/index.js'
 import type { CopyOptions, Memory } from '../fabric-native/index.js'
-import { loadPoolSet, type PoolSet } from '../poolset/index.js'
+import { loadPoolSet, minimumPartSize, type PoolSet } from '../poolset/index.js'
 import { untilAborted } from './abortable.js'
 import { FanOut, type Reached } from './fan-out.js'
 import { isOutOfStep } from './kept-replica.js'
 import { nativeStorage } from './native-storage.js'
 import { type Assembly, createAssembly, openAssembly } from './pool-assembly.js'
 import type { PoolEvents, ReplicaChange } from './pool-events.js'
+import { defaultGrowth } from './pool-growth.js'
 import type { CopyPersistOptions, CreatePoolOptions, OpenPoolOptions, PoolPersistOptions } from './pool-options.js'
 import { attachAssembly, type PoolToken, shareAssembly } from './pool-share.js'
 import { Receipt, type ReplicaReceipt, type ReplicaStatus, receiptsOf, statusOf } from './receipt.js'
@@ -35,6 +36,8 @@ export class Pool extends EventEmitter<PoolEvents> {
   #wholePlain: readonly ReplicaReceipt[] | undefined
   #wholeDeep: readonly ReplicaReceipt[] | undefined
   readonly #base: number
+  /** Header page included; grows. */
+  #whole: number
   #state: Exclude<PoolState, 'degraded'> = 'open'
   #sequence = 0
   #pending = 0
@@ -48,13 +51,13 @@ export class Pool extends EventEmitter<PoolEvents> {
    */
   static async create(source: string | PoolSet, options: CreatePoolOptions = {}): Promise<Pool> {
     const set = await toPoolSet(source)
-    return new this(await createAssembly(set, { storage: nativeStorage, ...options }))
+    return new this(await createAssembly(set, { storage: nativeStorage, setFile: fileOf(source), ...options }))
   }
 
   /** Opens all replicas, which must belong together. Errors of parts as openReplicaParts. Source: pmemobj_open(3). */
   static async open(source: string | PoolSet, options: OpenPoolOptions = {}): Promise<Pool> {
     const set = await toPoolSet(source)
-    return new this(await openAssembly(set, { storage: nativeStorage, ...options }))
+    return new this(await openAssembly(set, { storage: nativeStorage, setFile: fileOf(source), ...options }))
   }
 
   /**
@@ -73,6 +76,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     this.#assembly = assembly
     this.#memory = assembly.master.memory
     this.#base = assembly.base
+    this.#whole = assembly.size
     this.#fanOut = new FanOut(assembly, (replica, error) => this.#lose(replica, error))
     for (const remote of assembly.remotes) remote.onLost(error => this.#fanOut.lose(remote, error))
     assembly.keeper?.listen({
@@ -89,7 +93,38 @@ export class Pool extends EventEmitter<PoolEvents> {
 
   /** Bytes that the user may use, without headers: offsets are 0 … size - 1. Source: pmemobj_create(3), poolsize. */
   get size(): number {
-    return this.#assembly.size - this.#base
+    return this.#whole - this.#base
+  }
+
+  /**
+   * Up to how many bytes the pool can grow: what the sizes of its directories add up to, without the header; of a pool over
+   * files and devices its size. Source: poolset(5).
+   */
+  get reservation(): number {
+    return (this.#assembly.growth?.reservation ?? this.#whole) - this.#base
+  }
+
+  /**
+   * Adds space behind what there is: a file more in each replica, durable and full of zeros when it resolves with the new size.
+   * Views stay valid. Only a pool over directories grows, and only in the thread that opened it; threads that attach later see
+   * the new size, those that have attached keep the old one. What is left of the reservation bounds it: ERR_RESERVATION if that
+   * is less than 2 MiB. ERR_DISK_FULL, ERR_PART_ACCESS …: the pool is as it was. Source: poolset(5), heap.size.extend of
+   * pmemobj_ctl_set(3).
+   * @param length bytes, rounded up to pages; at least 2 MiB; default 128 MiB, or what is left
+   */
+  async grow(length: number = defaultGrowth): Promise<number> {
+    this.#assertUsable()
+    const { growth } = this.#assembly
+    if (!growth) throw growsNot(this.#assembly.attached === true)
+    if (!isCount(length) || length < minimumPartSize) throw tooLittle(length)
+    this.#pending++
+    try {
+      await growth.grow(length)
+      this.#whole = growth.size
+      return this.size
+    } finally {
+      this.#settle()
+    }
   }
 
   /** Of the master's header; undefined for a pool without headers. Source: rpmem_open(3). */
@@ -113,7 +148,7 @@ export class Pool extends EventEmitter<PoolEvents> {
   /** For `Pool.attach` in a worker thread; good until close(). Threads of C use the PMEMobjpool of pmemobj_open(3) itself. */
   share(): PoolToken {
     this.#assertUsable()
-    return shareAssembly(this.#assembly)
+    return shareAssembly(this.#assembly, this.#whole)
   }
 
   /**
@@ -258,7 +293,7 @@ export class Pool extends EventEmitter<PoolEvents> {
   /** The pool offset of a range that lies inside what the user may use. */
   #at(offset: number, length: number): number {
     this.#assertUsable()
-    if (isCount(offset) && isCount(length) && offset + length <= this.#assembly.size - this.#base) {
+    if (isCount(offset) && isCount(length) && offset + length <= this.#whole - this.#base) {
       return offset + this.#base
     }
     throw outside(offset, length, this.size)
@@ -363,11 +398,26 @@ const nothingYet: Reached = []
 const toPoolSet = async (source: string | PoolSet): Promise<PoolSet> =>
   typeof source === 'string' ? loadPoolSet(source) : source
 
+const fileOf = (source: string | PoolSet): string | undefined => (typeof source === 'string' ? source : undefined)
+
 const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0
 
 function outside(offset: number, length: number, size: number): RpmemError {
   return new RpmemError('ERR_RANGE', `${length} bytes at ${offset} are not inside the ${size} bytes of the pool`, {
     facts: { offset, length, size },
+  })
+}
+
+function growsNot(attached: boolean): RpmemError {
+  if (attached) return new RpmemError('ERR_THREAD', 'a pool grows in the thread that opened it')
+  return new RpmemError('ERR_POOLSET_UNSUITABLE', 'only a pool over directories can grow', {
+    hint: 'Name directories as parts in the pool set, with the option SINGLEHDR and a size that leaves room.',
+  })
+}
+
+function tooLittle(length: number): RpmemError {
+  return new RpmemError('ERR_ARGUMENT', `a pool grows by whole bytes, at least ${minimumPartSize}`, {
+    facts: { argument: 'length', length },
   })
 }
 

@@ -1,4 +1,4 @@
-import { assert, type PoolAttributes, type Random, systemRandom } from '../core/index.js'
+import { assert, type PoolAttributes, type Random, RpmemError, systemRandom } from '../core/index.js'
 import { encodeHeader, incompatShutdownState, type PartHeader } from './header.js'
 import { checkAttributes, completeAttributes, headersOf } from './header-attributes.js'
 import { checkHeaders } from './header-check.js'
@@ -16,6 +16,10 @@ export interface ReplicaPartsRequest {
   readonly options: HeaderOptions
   /** Default: the operating system's. */
   readonly storage?: Storage
+  /** Bytes of address space to be kept for parts that come later; default: none. */
+  readonly reservation?: number
+  /** Beside which file the notes of a replica on a device lie; default: beside the device. */
+  readonly notesBeside?: string | undefined
 }
 
 export interface CreateReplicaPartsRequest extends ReplicaPartsRequest {
@@ -52,7 +56,7 @@ export async function createReplicaParts(request: CreateReplicaPartsRequest): Pr
       await part.writeHeader(encodeHeader(at(headers, index)))
     }
     for (const part of parts) await part.publish(mode)
-    return await ready(parts, headers, layout, written, storage)
+    return await ready(parts, headers, layout, written, request)
   } catch (error) {
     await undo(parts, written)
     throw error
@@ -73,7 +77,7 @@ export async function openReplicaParts(request: ReplicaPartsRequest): Promise<Re
   try {
     for (const place of places) parts.push(await Part.open(place, storage))
     const headers = await readHeaders(parts.slice(0, layout.headers))
-    return await ready(parts, headers, layout, undefined, storage)
+    return await ready(parts, headers, layout, undefined, request)
   } catch (error) {
     await closeAll(parts)
     throw error
@@ -85,20 +89,35 @@ async function ready(
   headers: readonly PartHeader[],
   layout: ReplicaLayout,
   written: readonly Part[] | undefined,
-  storage: Storage,
+  { storage = nativeStorage, reservation, notesBeside }: ReplicaPartsRequest,
 ): Promise<ReplicaParts> {
+  checkAlignment(parts, layout)
   const memory = storage.map(
     layout.pieces
       .filter(piece => piece.length > 0)
       .map(({ part, fileOffset, length }) => ({ fd: at(parts, part).fd, offset: fileOffset, length })),
+    reservation,
   )
-  const replica = new ReplicaParts(parts, headers, layout, written, memory)
+  const replica = new ReplicaParts(parts, headers, layout, written, memory, { storage, notesBeside })
   try {
     await replica.markOpen(true)
     return replica
   } catch (error) {
     memory.close()
     throw error
+  }
+}
+
+/** Of a device only whole units can be mapped, at addresses that are multiples of them. */
+function checkAlignment(parts: readonly Part[], { pieces }: ReplicaLayout): void {
+  for (const { part, fileOffset, poolOffset, length } of pieces) {
+    const { path, deviceAlignment = 1 } = at(parts, part)
+    if ([fileOffset, poolOffset, length].every(number => number % deviceAlignment === 0)) continue
+    const message = `${path} can only be mapped in units of ${deviceAlignment} bytes`
+    throw new RpmemError('ERR_POOLSET_UNSUITABLE', message, {
+      facts: { part: path, alignment: deviceAlignment, fileOffset, poolOffset, length },
+      hint: 'Several devices make a pool with the option SINGLEHDR; or configure them with an alignment of 4096 bytes.',
+    })
   }
 }
 

@@ -2,19 +2,26 @@ import { assert, attributesAreZero, type PoolAttributes, RpmemError } from '../c
 import type { Memory } from '../fabric-native/index.js'
 import { encodeHeader, incompatShutdownState, type PartHeader } from './header.js'
 import { attributesOf, replaceAttributes } from './header-attributes.js'
-import type { ReplicaLayout } from './layout.js'
-import type { Part } from './part.js'
+import { type PartPlace, type ReplicaLayout, withPart } from './layout.js'
+import { Part } from './part.js'
 import { at, closeAll, discard, unlinkAll } from './part-list.js'
 import { RecordFile, type RecordStore, recordPath } from './record-file.js'
 import { shutdownState } from './shutdown-state.js'
+import type { Storage } from './storage.js'
+
+/** What parts are kept with, besides the files. */
+export interface PartsKeeping {
+  readonly storage: Storage
+  /** Names the notes of a copy whose first part is a device; others have theirs beside the first part. */
+  readonly notesBeside: string | undefined
+}
 
 /** The parts of one replica, open, locked and mapped. */
 export class ReplicaParts {
   readonly memory: Memory
-  /** Pool size in bytes, the header page of the first part included. */
-  readonly size: number
-  readonly #parts: readonly Part[]
-  readonly #layout: ReplicaLayout
+  readonly #keeping: PartsKeeping
+  #parts: readonly Part[]
+  #layout: ReplicaLayout
   /** Parts whose header this object wrote first; undefined if the pool was there before. */
   readonly #written: readonly Part[] | undefined
   #headers: readonly PartHeader[]
@@ -28,13 +35,19 @@ export class ReplicaParts {
     layout: ReplicaLayout,
     written: readonly Part[] | undefined,
     memory: Memory,
+    keeping: PartsKeeping,
   ) {
     this.memory = memory
-    this.size = layout.size
+    this.#keeping = keeping
     this.#parts = parts
     this.#layout = layout
     this.#headers = headers
     this.#written = written
+  }
+
+  /** Pool size in bytes, the header page of the first part included. */
+  get size(): number {
+    return this.#layout.size
   }
 
   /** As the first header has them; undefined for a pool without headers. */
@@ -45,7 +58,38 @@ export class ReplicaParts {
 
   /** Beside the first part, and removed with it. */
   get record(): RecordStore {
-    return new RecordFile(recordPath(at(this.#parts, 0).path))
+    return new RecordFile(recordPath(this.notesBeside))
+  }
+
+  /** The path beside which the notes of this copy lie: the first part's, unless that is a device, whose folder forgets. */
+  get notesBeside(): string {
+    const first = at(this.#parts, 0)
+    return (first.deviceAlignment === undefined ? undefined : this.#keeping.notesBeside) ?? first.path
+  }
+
+  /**
+   * Makes one more part, without a header, and gives it its name; it belongs to the memory from `append` on. Nothing is left
+   * of one that failed. Errors as createReplicaParts.
+   */
+  async makePart(place: PartPlace): Promise<Part> {
+    const part = await Part.create(place, this.#keeping.storage)
+    try {
+      await part.publish(0o600)
+      return part
+    } catch (error) {
+      await part.unlink()
+      await part.close()
+      throw error
+    }
+  }
+
+  /** Maps a part that makePart made behind the others; views stay as they are. ERR_MAP: it does not fit, nothing has changed. */
+  append(part: Part, size: number): void {
+    const layout = withPart(this.#layout, size)
+    const { fileOffset: offset, length } = at(layout.pieces, layout.pieces.length - 1)
+    this.#keeping.storage.extend(this.memory, [{ fd: part.fd, offset, length }])
+    this.#layout = layout
+    this.#parts = [...this.#parts, part]
   }
 
   get paths(): string[] {

@@ -1,11 +1,12 @@
-import { type PoolAttributes, RpmemError } from '../core/index.js'
+import { alignUp, type PoolAttributes, pageSize, RpmemError } from '../core/index.js'
 import {
   createReplicaParts,
   nativeStorage,
   openReplicaParts,
-  type PartPlace,
+  placesOf,
   type ReplicaPartsRequest,
   type Storage,
+  setToCreate,
 } from '../pool/index.js'
 import { loadPoolSet, localReplicas, type PoolSet, requirePlan } from '../poolset/index.js'
 import { resolvePoolSet } from './pool-set-path.js'
@@ -23,34 +24,30 @@ export class FilePoolStore implements PoolStore {
 
   /** What a failed attempt has created is gone again; parts that were there before stay as they were. */
   async create(poolSet: string, size: number, attributes: PoolAttributes | undefined): Promise<StoredPool> {
-    return createReplicaParts({ ...(await this.#request(poolSet, size)), attributes })
+    return createReplicaParts({
+      ...(await this.#request(poolSet, size, set => setToCreate(set, alignUp(size, pageSize)))),
+      attributes,
+    })
   }
 
   async open(poolSet: string, size: number): Promise<StoredPool> {
-    return openReplicaParts(await this.#request(poolSet, size))
+    return openReplicaParts(await this.#request(poolSet, size, set => set))
   }
 
-  async #request(poolSet: string, size: number): Promise<ReplicaPartsRequest> {
-    const set = await loadPoolSet(await resolvePoolSet(this.#dir, poolSet))
-    const { poolSize: have } = requirePlan(set, {
-      subject: `the pool set '${poolSet}' cannot be used on a target`,
-      against: reasonsAgainst(set),
-    })
-    if (have >= size) return { parts: placesOf(set), options: set.options, storage: this.#storage }
+  async #request(poolSet: string, size: number, complete: (set: PoolSet) => PoolSet): Promise<ReplicaPartsRequest> {
+    const file = await resolvePoolSet(this.#dir, poolSet)
+    const given = await loadPoolSet(file)
+    const subject = `the pool set '${poolSet}' cannot be used on a target`
+    requirePlan(given, { subject, against: reasonsAgainst(given) })
+    const set = complete(given)
+    const parts = localReplicas(set).flatMap(placesOf)
+    const { poolSize: have } = requirePlan(set, { subject })
+    if (have >= size) return { parts, options: set.options, storage: this.#storage, notesBeside: file }
     throw new RpmemError('ERR_POOL_SIZE', `the pool set '${poolSet}' holds ${have} bytes, ${size} are needed`, {
       facts: { poolSet, have, size },
     })
   }
 }
 
-function reasonsAgainst({ replicas }: PoolSet): string[] {
-  const further = replicas.length > 1 ? ['it has REPLICA lines, which a set on a target must not have'] : []
-  const parts = replicas.flatMap(replica => (replica.kind === 'local' ? replica.parts : []))
-  const unsupported = parts.filter(part => part.kind !== 'file')
-  const kinds = { 'device-dax': 'a device', directory: 'a directory', file: 'a file' }
-  return [...further, ...unsupported.map(({ path, kind }) => `its part ${path} is ${kinds[kind]}, not a regular file`)]
-}
-
-/** Of the one replica that a set on a target has. */
-const placesOf = (set: PoolSet): PartPlace[] =>
-  localReplicas(set).flatMap(({ parts }) => parts.map(({ path, size }) => ({ path, size: Number(size) })))
+const reasonsAgainst = ({ replicas }: PoolSet): string[] =>
+  replicas.length > 1 ? ['it has REPLICA lines, which a set on a target must not have'] : []

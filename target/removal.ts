@@ -2,7 +2,14 @@ import { unlink } from 'node:fs/promises'
 import { constants } from 'node:os'
 import { join } from 'node:path'
 import { describe, errno, hasCode, type Log, RpmemError, singleLine, systemCode } from '../core/index.js'
-import { nativeStorage, type PartPlace, removePart, removeReplicaParts, type Storage } from '../pool/index.js'
+import {
+  existingPlacesOf,
+  nativeStorage,
+  type PartPlace,
+  removePart,
+  removeReplicaParts,
+  type Storage,
+} from '../pool/index.js'
 import { loadPoolSet, localReplicas, type PoolSet } from '../poolset/index.js'
 import { resolvePoolSet } from './pool-set-path.js'
 
@@ -46,19 +53,24 @@ async function remove(request: RemovalRequest): Promise<void> {
   const { poolSetDir, poolSet, removePoolSet, force } = request
   const path = await resolvePoolSet(poolSetDir, poolSet)
   const set = await load(path, force)
-  if (set) await removeParts(set, request)
+  if (set) await removeParts(set, path, request)
   // A link is unlinked, not what it leads to: that is another name's pool set.
   if (removePoolSet) await unlink(join(poolSetDir, poolSet))
 }
 
 async function removeParts(
   set: PoolSet,
+  notesBeside: string,
   { poolSet, force, storage = nativeStorage, log }: RemovalRequest,
 ): Promise<void> {
   const tell = (error: unknown) => log.write('err', `remove '${poolSet}': ${describe(error).join(': ')}`)
-  if (!force) return removeReplicaParts({ replicas: placesOf(poolSet, set), options: set.options, storage })
+  if (!force) {
+    return removeReplicaParts({ replicas: partsOf(poolSet, set), options: set.options, storage, notesBeside })
+  }
   try {
-    for (const { path } of placesOf(poolSet, set).flat()) await removePart(path, storage).catch(tell)
+    for (const { path, staged } of partsOf(poolSet, set).flat()) {
+      await removePart(path, { storage, notesBeside, staged }).catch(tell)
+    }
   } catch (error) {
     tell(error)
   }
@@ -75,15 +87,12 @@ async function load(path: string, force: boolean): Promise<PoolSet | undefined> 
 }
 
 /** PMDK removes what stands before a remote replica and then stops; here nothing is touched. */
-function placesOf(poolSet: string, set: PoolSet): PartPlace[][] {
+function partsOf(poolSet: string, set: PoolSet): PartPlace[][] {
   const replicas = localReplicas(set)
-  const whole = replicas.length === set.replicas.length
-  if (whole && replicas.every(({ parts }) => parts.every(part => part.kind === 'file'))) {
-    return replicas.map(({ parts }) => parts.map(({ path, size }) => ({ path, size: Number(size) })))
-  }
+  if (replicas.length === set.replicas.length) return replicas.map(existingPlacesOf)
   throw new RpmemError('ERR_POOLSET_UNSUITABLE', `the pool set '${poolSet}' has parts that cannot be removed here`, {
     facts: { poolSet },
-    hint: 'Remote replicas, directories and devices are not removed by rpmemd; remove them where they are.',
+    hint: 'Remote replicas are not removed by rpmemd; remove them where they are.',
   })
 }
 

@@ -278,6 +278,7 @@ t.test('a failure at any step takes back what was made', async t => {
       return (...args: A): R => (name === step && left-- === 0 ? fail() : work(...args))
     }
     return {
+      ...nativeStorage,
       lock: at('lock', nativeStorage.lock, () => false),
       allocate: at('allocate', nativeStorage.allocate, () => Promise.reject(enospc)),
       map: at('map', nativeStorage.map, () => {

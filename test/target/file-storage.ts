@@ -32,6 +32,12 @@ export class FileStorage implements Storage {
     if (fstatSync(fd).size < length) ftruncateSync(fd, length)
   }
 
+  device(): undefined {}
+
+  extend(): never {
+    throw new Error('a target does not grow its pools')
+  }
+
   map(pieces: readonly { fd: number; offset: number; length: number }[]): BufferMemory {
     const memory = new this.#Memory(pieces.reduce((sum, piece) => sum + piece.length, 0))
     pieces.reduce((at, { fd, offset, length }) => {

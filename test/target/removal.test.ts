@@ -21,6 +21,7 @@ import {
 } from '../../core/index.js'
 import { createReplicaParts } from '../../pool/index.js'
 import { loadPoolSet, localReplicas } from '../../poolset/index.js'
+import { FilePoolStore } from '../../target/pool-store.js'
 import { removePool } from '../../target/removal.js'
 import { FileStorage } from './file-storage.js'
 
@@ -148,13 +149,27 @@ t.test('local replicas are removed too', async t => {
   t.equal(left(), 'n o s t unnamed')
 })
 
-t.test('sets with remote replicas or directories are refused before anything is touched', async t => {
-  for (const name of ['remote.set', 'dir.set']) {
-    const { remove, left } = await place(t)
-    t.equal(await remove(name), 22, name)
-    t.equal(await remove(name, { force: true }), 0, `${name} by force`)
-    t.equal(left(), all, name)
-  }
+t.test('of a directory the files of the pool are removed, and nothing else', async t => {
+  const { parts, pools, storage, remove, left } = await place(t)
+  t.equal(await remove('dir.set'), 2, 'no pool was created there')
+  t.equal(left(), all)
+  const store = new FilePoolStore(pools, storage)
+  const made = await store.create('dir.set', 4 * MiB, { ...attributes, incompat: 3 })
+  await made.close()
+  t.equal(left(), `000000.pmem ${all}`)
+  storage.busy.add(statSync(join(parts, '000000.pmem')).ino)
+  t.equal(await remove('dir.set'), 11)
+  storage.busy.clear()
+  t.equal(await remove('dir.set', { removePoolSet: true }), 0)
+  t.equal(left(), all)
+  t.notOk(existsSync(join(pools, 'dir.set')))
+})
+
+t.test('a set with a remote replica is refused before anything is touched', async t => {
+  const { remove, left } = await place(t)
+  t.equal(await remove('remote.set'), 22)
+  t.equal(await remove('remote.set', { force: true }), 0)
+  t.equal(left(), all)
 })
 
 t.test('a part that is a link loses the link, and what it leads to stays', async t => {
