@@ -108,12 +108,15 @@ export class NativeFabricLanes implements Lanes, LaneLimits {
     if (outcome !== laneStatus.done) throw this.#explain(outcome)
   }
 
-  async finish(ticket: Ticket): Promise<void> {
-    if (ticket === nothingToDo) return
-    const watched = this.#native.watch(ticket)
-    assert(watched !== laneStatus.wrongArgument, 'a ticket is redeemed exactly once')
-    if (watched === 0) this.finishSync(ticket)
-    else await this.#wait(ticket)
+  finish(ticket: Ticket): Promise<void> {
+    return this.#promise(() => {
+      if (ticket === nothingToDo) return ticket
+      const watched = this.#native.watch(ticket)
+      assert(watched !== laneStatus.wrongArgument, 'a ticket is redeemed exactly once')
+      if (watched !== 0) return ticket
+      this.finishSync(ticket)
+      return nothingToDo
+    })
   }
 
   flush(offset: number, length: number, operation?: LaneOperation): void {

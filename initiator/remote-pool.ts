@@ -164,7 +164,18 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
   /** rpmem_persist(3). */
   async persist(offset: number, length: number, operation?: RemoteWait): Promise<void> {
     this.#check(offset, length, operation)
-    await this.#wait(() => this.#lanes.persist(offset, length, this.#with(operation)), operation)
+    if (operation?.signal) {
+      return this.#wait(() => this.#lanes.persist(offset, length, this.#with(operation)), operation)
+    }
+    // Written out, because this is the way of most calls and each promise costs.
+    this.#pending++
+    try {
+      await this.#lanes.persist(offset, length, this.#with(operation))
+    } catch (error) {
+      throw this.#translate(error)
+    } finally {
+      if (--this.#pending === 0) this.#idle()
+    }
   }
 
   /**
@@ -174,7 +185,7 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
   start(offset: number, length: number, operation?: RemoteOperation & { readonly deep?: boolean }): Persisting {
     this.#check(offset, length, operation)
     try {
-      return new StartedPersist(this.#lanes, this.#lanes.start(offset, length, this.#with(operation)), this.#translate)
+      return new StartedPersist(this.#lanes, this.#lanes.start(offset, length, this.#with(operation)), this.#rethrow)
     } catch (error) {
       throw this.#translate(error)
     }
@@ -349,6 +360,10 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
     }
     if (error.code === 'ERR_TARGET_LOST') this.#lose(error)
     return this.#lost ?? error
+  }
+
+  readonly #rethrow = (error: unknown): never => {
+    throw this.#translate(error)
   }
 
   #lose(cause: Error): void {

@@ -5,25 +5,23 @@ import type { Persisting } from '../pool/index.js'
 export class StartedPersist implements Persisting {
   readonly #lanes: Lanes
   readonly #ticket: Ticket
-  readonly #translate: (error: unknown) => unknown
+  readonly #rethrow: (error: unknown) => never
 
-  constructor(lanes: Lanes, ticket: Ticket, translate: (error: unknown) => unknown) {
+  constructor(lanes: Lanes, ticket: Ticket, rethrow: (error: unknown) => never) {
     this.#lanes = lanes
     this.#ticket = ticket
-    this.#translate = translate
+    this.#rethrow = rethrow
   }
 
   finishSync(): void {
     try {
       this.#lanes.finishSync(this.#ticket)
     } catch (error) {
-      throw this.#translate(error)
+      this.#rethrow(error)
     }
   }
 
   finish(): Promise<void> {
-    return this.#lanes.finish(this.#ticket).catch((error: unknown) => {
-      throw this.#translate(error)
-    })
+    return this.#lanes.finish(this.#ticket).catch(this.#rethrow)
   }
 }

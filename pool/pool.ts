@@ -168,9 +168,12 @@ export class Pool extends EventEmitter<PoolEvents> {
    * Makes the range durable on all replicas. ERR_RANGE, ERR_PERSIST. Source: pmemobj_persist(3), pmemobj_xpersist(3)
    * (relaxed).
    */
-  async persist(offset: number, length: number, options: PoolPersistOptions = noOptions): Promise<Receipt> {
-    const at = this.#at(offset, length)
-    return await this.#wait(this.#fanOut.persist(at, length, options), options)
+  persist(offset: number, length: number, options: PoolPersistOptions = noOptions): Promise<Receipt> {
+    try {
+      return this.#wait(this.#fanOut.persist(this.#at(offset, length), length, options), options)
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   /** The same, blocking the thread until it is so. Source: pmemobj_persist(3), pmemobj_xpersist(3). */
