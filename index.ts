@@ -63,6 +63,9 @@ export {
   type ResyncOptions,
   type Transport,
   type TransportReason,
+  type Verification,
+  type VerificationProgress,
+  type VerifyOptions,
 } from './pool/index.js'
 export {
   loadPoolSet,

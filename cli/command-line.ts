@@ -3,7 +3,9 @@ import { hasCode, RpmemError } from '../core/index.js'
 import type { CreateFlags } from './create-command.js'
 import { errorJson, errorText } from './error-text.js'
 import type { Io } from './io.js'
+import type { PromoteFlags } from './promote-command.js'
 import type { RmFlags } from './rm-command.js'
+import type { SyncFlags, VerifyFlags } from './sync-command.js'
 import { packageVersion } from './version.js'
 
 /** Exit codes of every command. */
@@ -54,6 +56,9 @@ function commands(io: Io, exit: (code: number) => void): Command {
   addInfo(program, io, exit)
   addPoolSet(program, io, exit)
   addRm(program, io, exit)
+  addStatus(program, io, exit)
+  addSync(program, io, exit)
+  addPromote(program, io)
   addExplain(program, io)
   return program
 }
@@ -111,6 +116,57 @@ function addRm(program: Command, io: Io, exit: (code: number) => void): void {
     .addHelpText('after', examples('rpmem rm counter.set', 'rpmem rm counter.set --force --pool-set'))
     .action(async (file: string, flags: RmFlags) =>
       exit(verdict(await (await import('./rm-command.js')).removePool(file, flags, io))),
+    )
+}
+
+function addStatus(program: Command, io: Io, exit: (code: number) => void): void {
+  program
+    .command('status <SET>')
+    .description('say what is known here of the replicas of a pool with a policy, also while it is open')
+    .option('--json', 'print JSON')
+    .addHelpText('after', examples('rpmem status orders.set'))
+    .action(async (file: string, { json = false }: Json) =>
+      exit(verdict(await (await import('./status-command.js')).printStatus(file, json, io))),
+    )
+}
+
+function addSync(program: Command, io: Io, exit: (code: number) => void): void {
+  const commands = () => import('./sync-command.js')
+  const seconds = (text: string): number => positive(text, '--timeout')
+  withTargetOptions(program.command('sync <SET>'))
+    .description('bring every replica into step; needs the pool to be closed')
+    .option('--timeout <SECONDS>', 'give up after that', seconds)
+    .option('--json', 'print JSON')
+    .addHelpText('after', examples('rpmem sync orders.set', 'rpmem sync orders.set --timeout 60'))
+    .action(async (file: string, flags: SyncFlags) => (await commands()).syncPool(file, flags, io))
+  withTargetOptions(program.command('verify <SET>'))
+    .description('compare every replica with the master by checksums; needs the pool to be closed')
+    .option('--repair', 'send what differs again')
+    .option('--rate <BYTES>', 'most bytes a second that are compared', text => positive(text, '--rate'))
+    .option('--timeout <SECONDS>', 'give up bringing the replicas into step after that', seconds)
+    .option('--json', 'print JSON')
+    .addHelpText('after', examples('rpmem verify orders.set', 'rpmem verify orders.set --repair'))
+    .action(async (file: string, flags: VerifyFlags) =>
+      exit(verdict(await (await commands()).verifyPool(file, flags, io))),
+    )
+}
+
+function positive(text: string, flag: string): number {
+  const value = Number(text)
+  if (value > 0 && Number.isFinite(value)) return value
+  throw new RpmemError('ERR_USAGE', `${flag} takes a number above zero, not '${text}'`)
+}
+
+function addPromote(program: Command, io: Io): void {
+  program
+    .command('promote <SET>')
+    .description('on a target: make its copy the one that is written, and refuse the writer of before')
+    .option('--dry-run', 'tell what would happen')
+    .option('--force', 'also a copy that was being brought up to date')
+    .option('--json', 'print JSON')
+    .addHelpText('after', examples('rpmem promote /var/lib/rpmemd/orders.set --dry-run'))
+    .action(async (file: string, flags: PromoteFlags) =>
+      (await import('./promote-command.js')).promotePool(file, flags, io),
     )
 }
 

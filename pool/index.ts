@@ -28,6 +28,7 @@ export type {
 } from './pool-options.js'
 export { existingPlacesOf, placesOf, setToCreate } from './pool-places.js'
 export type { PoolToken, ReplicaToken } from './pool-share.js'
+export { promote } from './promotion.js'
 export { Receipt, type ReplicaReceipt, type ReplicaStatus } from './receipt.js'
 export { RecordFile, type RecordStore, recordPath } from './record-file.js'
 export type {
@@ -46,6 +47,8 @@ export {
 } from './replica-creation.js'
 export { ReplicaParts } from './replica-parts.js'
 export { type RemoveReplicaPartsRequest, removePart, removeReplicaParts } from './replica-removal.js'
-export type { DeviceDax, Storage } from './storage.js'
+export { type NotedReplica, readNotes, type SetNotes } from './set-notes.js'
+export type { DeviceDax, Storage, Storage } from './storage.js'
 export type { Transport, TransportReason } from './transport.js'
 export { formatUuid } from './uuid.js'
+export type { Verification, VerificationProgress, VerifyOptions } from './verification.js'

@@ -153,6 +153,11 @@ export class KeptReplica implements RemoteReplica {
     this.#retry?.()
   }
 
+  /** Of the connection there is; undefined while there is none. */
+  get keeping(): Keeping | undefined {
+    return this.#remote?.keeping
+  }
+
   start(offset: number, length: number, options: PersistOptions): Persisting {
     return this.#live().start(offset, length, options)
   }
@@ -259,7 +264,7 @@ export class KeptReplica implements RemoteReplica {
   }
 
   async #bringIntoStep(): Promise<void> {
-    const keeping = this.#keeping()
+    const keeping = this.#connectedKeeping()
     const { map, lineage } = this.#options
     const request = this.#request(keeping)
     if (this.#mustCompare(keeping.record)) {
@@ -283,14 +288,14 @@ export class KeptReplica implements RemoteReplica {
   async #confirm(): Promise<void> {
     const { map, lineage } = this.#options
     const generation = lineage.current.id
-    await this.#keeping().adopt(this.#ourRecord())
+    await this.#connectedKeeping().adopt(this.#ourRecord())
     this.#checkConnected()
     if (map.isEmpty && lineage.current.id === generation) map.reset(generation)
   }
 
-  #keeping(): Keeping {
+  #connectedKeeping(): Keeping {
     this.#checkConnected()
-    const keeping = this.#remote?.keeping
+    const { keeping } = this
     if (keeping) return keeping
     throw new RpmemError('ERR_REPLICA_STRANGER', `${this.name}: the target cannot say what its copy has been through`)
   }
@@ -340,7 +345,7 @@ export class KeptReplica implements RemoteReplica {
     const { map, lineage } = this.#options
     if (this.#state !== 'synced' || !map.isEmpty) return
     map.reset(lineage.current.id)
-    this.#keeping()
+    this.#connectedKeeping()
       .adopt(this.#ourRecord())
       .catch(error => this.#lose(error))
   }

@@ -76,7 +76,7 @@ export class PoolLineage {
 
 const hexId = (random: Random): string => Buffer.from(random.bytes(16)).toString('hex')
 
-const newGeneration = (random: Random, why: GenerationReason): Omit<Generation, 'number'> => ({
+export const newGeneration = (random: Random, why: GenerationReason): Omit<Generation, 'number'> => ({
   id: hexId(random),
   since: new Date().toISOString(),
   writer: `${hostname()} ${process.pid}`,

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import { type PoolAttributes, RpmemError } from '../core/index.js'
+import { type PoolAttributes, RpmemError, systemClock } from '../core/index.js'
 import type { CopyOptions, Memory } from '../fabric-native/index.js'
 import { loadPoolSet, minimumPartSize, type PoolSet } from '../poolset/index.js'
 import { untilAborted } from './abortable.js'
@@ -14,6 +14,8 @@ import { attachAssembly, type PoolToken, shareAssembly } from './pool-share.js'
 import { Receipt, type ReplicaReceipt, type ReplicaStatus, receiptsOf, statusOf } from './receipt.js'
 import type { AttachRemote } from './remote-connector.js'
 import type { Replica } from './replica.js'
+import { verifiable } from './verifiable.js'
+import { type Verification, type VerifyOptions, verify } from './verification.js'
 
 /**
  * `failed`: a replica was lost for good; memory can still be read, but nothing can be made durable everywhere any more.
@@ -266,6 +268,20 @@ export class Pool extends EventEmitter<PoolEvents> {
   }
 
   /**
+   * Compares every replica with the master by the checksums of their blocks, while the program may go on; `repair` sends what
+   * differs again. Resolves with what was found, a replica each, in the order of the pool set without the master. A replica that
+   * is lost or out of step cannot be verified: its error is thrown. Source: pmempool-sync(1) does this for pools that are closed.
+   */
+  async verify(options: VerifyOptions = {}): Promise<Verification[]> {
+    this.#assertUsable()
+    const { size, base, master, clock = systemClock } = this.#assembly
+    const others = this.#assembly.replicas.filter(replica => replica !== master)
+    const request = { ...options, master: this.#memory, base, size, clock }
+    const work = Promise.all(others.map(replica => verify(request, verifiable(replica, this.#memory))))
+    return this.#counted(work)
+  }
+
+  /**
    * Lets what is under way settle, then closes targets, local replicas and master and detaches all views. Idempotent.
    * Source: pmemobj_close(3), rpmem_close(3).
    */
@@ -352,6 +368,16 @@ export class Pool extends EventEmitter<PoolEvents> {
       signal,
     )
     return this.#receipt(reached, options)
+  }
+
+  /** close() waits for it. */
+  async #counted<T>(work: Promise<T>): Promise<T> {
+    this.#pending++
+    try {
+      return await work
+    } finally {
+      this.#settle()
+    }
   }
 
   #receipt(reached: Reached, { deep = false }: PoolPersistOptions): Receipt {

@@ -52,5 +52,6 @@ export class FileNotes implements ReplicaNotes {
   }
 }
 
-const mapPath = (beside: string, replica: string): string =>
+/** The file with the map of what this replica misses. */
+export const mapPath = (beside: string, replica: string): string =>
   `${beside}.missing-${createHash('sha256').update(replica).digest('hex').slice(0, 8)}`

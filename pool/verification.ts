@@ -1,0 +1,120 @@
+import { type Clock, KiB, MiB } from '../core/index.js'
+import type { Memory } from '../fabric-native/index.js'
+import { blockSums, differingBlocks } from './block-sums.js'
+import type { Range } from './dirty-map.js'
+
+/** What one replica turned out to hold. */
+export interface Verification {
+  readonly replica: string
+  readonly comparedBytes: number
+  /** Blocks of 64 KiB in which it differs from the master, in pool offsets as the user counts them; merged where they touch. */
+  readonly differing: readonly Range[]
+  /** Bytes that were sent again, and are equal now. */
+  readonly repairedBytes: number
+}
+
+export interface VerificationProgress {
+  readonly replica: string
+  readonly doneBytes: number
+  readonly wholeBytes: number
+}
+
+export interface VerifyOptions {
+  /** Send what differs again, and look once more. Default: only tell. */
+  readonly repair?: boolean
+  /** Most bytes a second that are compared, on each replica; default unlimited. */
+  readonly bytesPerSecond?: number
+  readonly onProgress?: (progress: VerificationProgress) => void
+  readonly signal?: AbortSignal
+}
+
+/** One replica as the verification sees it. */
+export interface Verifiable {
+  readonly name: string
+  sums(offset: number, length: number, blockSize: number): Promise<Uint8Array>
+  /** Makes the range on the replica what the master holds, durably. */
+  send(offset: number, length: number): Promise<void>
+}
+
+export interface VerificationRequest extends VerifyOptions {
+  readonly master: Memory
+  /** The first byte that is mirrored, and the end of the pool. */
+  readonly base: number
+  readonly size: number
+  readonly clock: Clock
+}
+
+const block = 64 * KiB
+const span = 16 * MiB
+/** A block that the program is writing to may differ for a moment; one that differs so often in a row does differ. */
+const looks = 8
+
+/** Compares one replica with the master by checksums, while the program may go on. */
+export async function verify(request: VerificationRequest, replica: Verifiable): Promise<Verification> {
+  const { base, size, repair = false, signal, onProgress } = request
+  const differing: Range[] = []
+  let repairedBytes = 0
+  const startMs = request.clock.nowMs()
+  for (let offset = base; offset < size; offset += span) {
+    signal?.throwIfAborted()
+    const length = Math.min(span, size - offset)
+    for (const range of await differingIn(request, replica, { offset, length })) {
+      differing.push({ offset: range.offset - base, length: range.length })
+      if (repair && (await heal(request, replica, range))) repairedBytes += range.length
+    }
+    onProgress?.({ replica: replica.name, doneBytes: offset + length - base, wholeBytes: size - base })
+    await pause(request, offset + length - base, startMs)
+  }
+  return { replica: replica.name, comparedBytes: size - base, differing: merged(differing), repairedBytes }
+}
+
+async function differingIn(request: VerificationRequest, replica: Verifiable, whole: Range): Promise<Range[]> {
+  const { offset, length } = whole
+  const theirs = await replica.sums(offset, length, block)
+  const suspects = differingBlocks(blockSums(request.master, offset, length, block), theirs)
+  const differing: Range[] = []
+  for (const index of suspects) {
+    const at = offset + index * block
+    const range = { offset: at, length: Math.min(block, offset + length - at) }
+    if (await keepsDiffering(request, replica, range)) differing.push(range)
+  }
+  return differing
+}
+
+async function keepsDiffering(
+  { master, clock }: VerificationRequest,
+  replica: Verifiable,
+  range: Range,
+): Promise<boolean> {
+  for (let look = 0; look < looks; look++) {
+    const theirs = await replica.sums(range.offset, range.length, block)
+    if (differingBlocks(blockSums(master, range.offset, range.length, block), theirs).length === 0) return false
+    await new Promise<void>(resolve => clock.after(2 ** look, resolve, 'holds'))
+  }
+  return true
+}
+
+async function heal(request: VerificationRequest, replica: Verifiable, range: Range): Promise<boolean> {
+  await replica.send(range.offset, range.length)
+  return !(await keepsDiffering(request, replica, range))
+}
+
+async function pause(
+  { bytesPerSecond, clock }: VerificationRequest,
+  doneBytes: number,
+  startMs: number,
+): Promise<void> {
+  if (bytesPerSecond === undefined) return
+  const aheadMs = (doneBytes / bytesPerSecond) * 1000 - (clock.nowMs() - startMs)
+  if (aheadMs > 0) await new Promise<void>(resolve => clock.after(aheadMs, resolve, 'holds'))
+}
+
+function merged(ranges: readonly Range[]): Range[] {
+  const runs: { offset: number; length: number }[] = []
+  for (const { offset, length } of ranges) {
+    const last = runs.at(-1)
+    if (last && last.offset + last.length === offset) last.length += length
+    else runs.push({ offset, length })
+  }
+  return runs
+}

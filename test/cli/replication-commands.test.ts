@@ -1,0 +1,85 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { run } from '../../cli/command-line.js'
+import { LoopbackNodes } from '../../cli/loopback-node.js'
+import { Pool } from '../../initiator/index.js'
+import { FakeIo } from './fake-io.js'
+
+const rpmem = async (...argv: string[]) => {
+  const io = new FakeIo()
+  const code = await run(argv, io)
+  return { code, out: io.stdout, err: io.stderr }
+}
+
+/** A pool of two copies, in step, with a few bytes in it. */
+async function bed(t: Test) {
+  const dir = t.testdir({})
+  const nodes = await LoopbackNodes.start(dir, ['node2'])
+  t.teardown(() => nodes.close())
+  const set = join(dir, 'a.set')
+  const remoteSet = join(nodes.poolSetDir('node2'), 'a.set')
+  const remotePart = join(nodes.poolSetDir('node2'), 'part')
+  writeFileSync(set, `PMEMPOOLSET\n8M ${dir}/part\nREPLICA ${nodes.address('node2')} a.set\n`)
+  writeFileSync(remoteSet, `PMEMPOOLSET\n8M ${remotePart}\n`)
+  const flags = ['-i', nodes.identityFile, '--known-hosts', nodes.knownHostsFile, '--ssh-config', '/dev/null']
+  const created = await rpmem('create', set, ...flags)
+  if (created.code !== 0) throw new Error(created.err)
+  return { dir, set, remoteSet, remotePart, flags }
+}
+
+function damage(path: string, at: number): void {
+  const bytes = readFileSync(path)
+  bytes[at] = (bytes[at] ?? 0) ^ 0xff
+  writeFileSync(path, bytes)
+}
+
+t.test(
+  'status knows nothing of a pool without a policy, and all of one that was synced',
+  { timeout: 60_000 },
+  async t => {
+    const { set, flags } = await bed(t)
+    t.match(await rpmem('status', set), { code: 1, out: /this copy: no record[\s\S]*a\.set: nothing noted/ })
+    t.match(await rpmem('sync', set, ...flags), { code: 0, out: /master: open\nnode2@.* a\.set: synced\n/, err: '' })
+    const { code, out } = await rpmem('status', set)
+    t.equal(code, 0, out)
+    t.match(out, /this copy: generation 1 \(created\) since \S+ by \S+ \d+; closed well\n/)
+    t.match(out, /node2@.* a\.set: misses nothing, last in step in generation 1\n/)
+    const json = JSON.parse((await rpmem('status', set, '--json')).out)
+    t.match(json, { good: true, record: { closed: true }, replicas: [{ missingBytes: 0, isWhole: true }] })
+  },
+)
+
+t.test('verify finds a byte that differs, and repairs it when asked to', { timeout: 60_000 }, async t => {
+  const { set, flags, remotePart } = await bed(t)
+  await rpmem('sync', set, ...flags)
+  t.match(await rpmem('verify', set, ...flags), { code: 0, out: /a\.set: equal, 8 MiB compared\n/, err: '' })
+  damage(remotePart, 4096 + 5_000_000)
+  const found = await rpmem('verify', set, ...flags)
+  t.match(found, { code: 1, out: /a\.set: 64 KiB differ\n {2}65536 bytes at 4980736\n/ })
+  t.match(await rpmem('verify', set, '--repair', ...flags), { code: 0, out: /64 KiB differ, 64 KiB repaired/ })
+  const { code, out } = await rpmem('verify', set, '--json', ...flags)
+  t.equal(code, 0)
+  t.match(JSON.parse(out), { replicas: [{ differingBytes: 0, equal: true }] })
+})
+
+t.test('a promoted copy opens for writing, and the writer of before is refused', { timeout: 60_000 }, async t => {
+  const { set, flags, remoteSet } = await bed(t)
+  t.match(await rpmem('promote', remoteSet), { code: 1, err: /ERR_RECORD/ }, 'a copy that was never kept')
+  await rpmem('sync', set, ...flags)
+  const dry = await rpmem('promote', remoteSet, '--dry-run')
+  t.match(dry, { code: 0, out: /is of generation 1[\s\S]*generation 2 would begin here/ })
+  t.match(await rpmem('sync', set, ...flags), { code: 0 }, 'nothing has happened yet')
+  t.match(await rpmem('promote', remoteSet), { code: 0, out: /generation 2 has begun here/ })
+  const refused = await rpmem('sync', set, ...flags)
+  t.match(refused, { code: 1, err: /ERR_REPLICA_AHEAD: .* has gone on without this copy/ })
+  const promoted = await Pool.open(remoteSet, { alone: true })
+  promoted.memsetPersistSync(0, 7, 8)
+  t.match(await rpmem('promote', remoteSet), { code: 1, err: /ERR_POOL_BUSY/ }, 'nobody may have it open')
+  await promoted.close()
+})
+
+t.test('numbers that make no sense are refused before anything is opened', async t => {
+  t.match(await rpmem('verify', 'no.set', '--rate', 'fast'), { code: 2, err: /ERR_USAGE: --rate takes a number/ })
+  t.match(await rpmem('sync', 'no.set', '--timeout', '0'), { code: 2, err: /ERR_USAGE/ })
+})
