@@ -48,7 +48,7 @@ export {
 export { ReplicaParts } from './replica-parts.js'
 export { type RemoveReplicaPartsRequest, removePart, removeReplicaParts } from './replica-removal.js'
 export { type NotedReplica, readNotes, type SetNotes } from './set-notes.js'
-export type { DeviceDax, Storage, Storage } from './storage.js'
+export type { DeviceDax, Storage } from './storage.js'
 export type { Transport, TransportReason } from './transport.js'
 export { formatUuid } from './uuid.js'
 export type { Verification, VerificationProgress, VerifyOptions } from './verification.js'
