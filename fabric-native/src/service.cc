@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "listening-socket.h"
 #include "monotonic.h"
 
 namespace rpmem {
@@ -15,13 +14,15 @@ namespace {
 constexpr size_t kTokenBytes = 32;
 constexpr size_t kProofBytes = sizeof(uint32_t) + kTokenBytes;
 
-// A greeting arrives in one piece.
-constexpr int kGreetingMs = 20;
+// What a connection begins with before the proof: ofi_ctrl_hdr of `net`, sock_conn_req of `sockets`.
+constexpr size_t kTcpGreeting = 32;
+constexpr size_t kSocketsGreeting = 64;
 
 // How soon a request is seen: at once while lanes are arriving, within a tenth of a second when all are there.
 constexpr uint64_t kQuickNs = 2 * kNsPerMs;
 constexpr auto kArrivalPause = std::chrono::microseconds(300);
 constexpr auto kServingPause = std::chrono::milliseconds(100);
+constexpr uint64_t kPortWatchNs = 250 * kNsPerMs;
 
 bool SameBytes(const uint8_t* left, const uint8_t* right, size_t length) {
   uint8_t difference = 0;
@@ -126,7 +127,10 @@ bool Service::OpenPort(FabricError& error) {
   rc = fi_getname(&raw->fid, &address, &length);
   if (rc != 0) return error = CallError(library, "fi_getname", rc), false;
   port_ = PortOf(address);
-  if (terms_.provider == ProviderName::kTcp) LimitGreeting(port_, kGreetingMs);
+  if (terms_.provider == ProviderName::kVerbs) return true;
+  size_t proof = terms_.dialect == Dialect::kRpmem ? kProofBytes : 0;
+  size_t greeting = terms_.provider == ProviderName::kTcp ? kTcpGreeting : kSocketsGreeting;
+  data_port_.Guard(address, greeting + proof, std::strcmp(FabricNameOf(library, terms_.provider), "net") == 0);
   return true;
 }
 
@@ -180,6 +184,7 @@ void Service::Run() {
       Settle({FabricFailure::kDeadline, "", FI_ETIMEDOUT, "not every lane was connected in time"});
     }
     if (MustEnd()) EndLanes();
+    if (!event) WatchPort(now);
     if (!event) Rest(now - last_event_ns_);
     std::lock_guard lock(mutex_);
     if (closing_) return;
@@ -195,6 +200,21 @@ bool Service::MustEnd() const {
 void Service::EndLanes() {
   for (auto& lane : lanes_) {
     if (lane) lane->OnError();
+  }
+}
+
+// Once all lanes are there, or will never be, nobody else has any business here. A passive endpoint of `net` must outlive
+// what it has accepted, so that only what it listens with goes; over verbs it can be closed.
+void Service::WatchPort(uint64_t now) {
+  if (!port_open_) return;
+  if (settled_) {
+    data_port_.Close();
+    data_port_.TurnAway(true);
+    if (terms_.provider == ProviderName::kVerbs) port_endpoint_.reset();
+    port_open_ = false;
+  } else if (now - port_watched_ns_ >= kPortWatchNs) {
+    data_port_.TurnAway(false);
+    port_watched_ns_ = now;
   }
 }
 
@@ -227,6 +247,7 @@ bool Service::ReadEvent() {
 
 void Service::OnRequest(fi_info* raw, const uint8_t* data, size_t length) {
   OwnedInfo info(raw, FreeInfo{&adapter_->library()});
+  if (!port_endpoint_) return;
   uint32_t lane = 0;
   Refusal refusal = Examine(*info, data, length, lane);
   if (refusal == Refusal::kNone) refusal = Admit(info.get(), lane);
@@ -258,6 +279,7 @@ Service::Refusal Service::Admit(fi_info* info, uint32_t lane) {
   fid_cq* queue = threads_[lane % threads_.size()]->queue();
   std::unique_ptr<LaneServer> server = LaneServer::Open(lane_terms_, lane, *adapter_, info, queue, error);
   if (!server) return Refusal::kResources;
+  data_port_.Release();
   if (server->Start() != 0 || fi_accept(server->endpoint(), nullptr, 0) != 0) {
     // What its receives leave in the queue still points to it.
     server->Discard();
@@ -281,6 +303,7 @@ void Service::OnConnected(fid* endpoint) {
   if (lane == nullptr) return;
   lane->Activate();
   if (++connected_ < terms_.lanes || settled_) return;
+  data_port_.Close();
   try {
     for (auto& thread : threads_) thread->Start();
     Settle({});

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "data-port.h"
 #include "lane-server.h"
 #include "service-thread.h"
 
@@ -69,6 +70,7 @@ class Service {
   void Settle(const FabricError& error);
   bool MustEnd() const;
   void EndLanes();
+  void WatchPort(uint64_t now);
   void Rest(uint64_t quiet_ns);
 
   ListenTerms terms_;
@@ -80,6 +82,9 @@ class Service {
   std::unique_ptr<Adapter> adapter_;
   Owned<fid_mr> region_;
   Owned<fid_pep> port_endpoint_;
+  DataPort data_port_;
+  bool port_open_ = true;
+  uint64_t port_watched_ns_ = 0;
   std::vector<std::unique_ptr<ServiceThread>> threads_;
   std::vector<std::unique_ptr<LaneServer>> lanes_;
   // Lanes that failed before they were accepted.
