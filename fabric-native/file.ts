@@ -41,6 +41,14 @@ export function mappableSize(fd: number): { size: number; alignment: number; dev
   return asSystemCall(() => loadBinding().mappableSize(fd))
 }
 
+/**
+ * How often the memory modules behind the file lost power without having flushed their buffers, and their names in one word; 0 and
+ * '' for every other storage. EACCES: only root may read it. Source: pmem2_source_device_usc(3), pmem2_source_device_id(3).
+ */
+export function unsafeShutdowns(fd: number): { count: bigint; device: string } {
+  return asSystemCall(() => loadBinding().unsafeShutdowns(fd))
+}
+
 function asSystemCall<Result>(call: () => Result): Result {
   try {
     return call()

@@ -16,7 +16,7 @@ export {
   type ServiceCounters,
   type Ticket,
 } from './fabric.js'
-export { allocateFile, allocateFileSync, fileSystemKind, lockFile, mappableSize } from './file.js'
+export { allocateFile, allocateFileSync, fileSystemKind, lockFile, mappableSize, unsafeShutdowns } from './file.js'
 export type { CopyOptions, DurabilityMethod, FilePiece, Memory } from './memory.js'
 export { attachLanes, nativeFabric } from './native-fabric.js'
 export { attachMemory, type MemoryToken, NativeMemory } from './native-memory.js'

@@ -64,5 +64,6 @@ export interface FileBinding {
   allocateFileSync(fd: number, length: number): void
   lockFile(fd: number): boolean
   fileSystemKind(fd: number): { magic: number; inMemory: boolean }
+  unsafeShutdowns(fd: number): { count: bigint; device: string }
   mappableSize(fd: number): { size: number; alignment: number; deviceDax: boolean }
 }

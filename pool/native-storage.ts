@@ -1,5 +1,5 @@
 import { assert, systemCode } from '../core/index.js'
-import { allocateFile, lockFile, mappableSize, NativeMemory } from '../fabric-native/index.js'
+import { allocateFile, lockFile, mappableSize, NativeMemory, unsafeShutdowns } from '../fabric-native/index.js'
 import type { DeviceDax, Storage } from './storage.js'
 
 /** The operating system's files, mapped through libpmem2. The addon is loaded at the first use. */
@@ -7,6 +7,7 @@ export const nativeStorage: Storage = {
   lock: lockFile,
   allocate: allocateFile,
   device: deviceOf,
+  unsafeShutdowns,
   map: (pieces, reservation) => NativeMemory.map(pieces, reservation),
   extend: (memory, pieces) => {
     assert(memory instanceof NativeMemory, 'what is extended was mapped here')

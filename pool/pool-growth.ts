@@ -53,6 +53,7 @@ export class PoolGrowth {
     const made = await this.#makeParts(localReplicas(next).map(replica => lastOf(placesOf(replica))))
     await this.#append(made, size)
     this.#set = next
+    for (const replica of this.#replicas) await replica.noteDevices()
     return this.size - before
   }
 

@@ -1,13 +1,14 @@
 import { assert, type PoolAttributes, type Random, RpmemError, systemRandom } from '../core/index.js'
-import { encodeHeader, incompatShutdownState, type PartHeader } from './header.js'
+import { encodeHeader, type PartHeader } from './header.js'
 import { checkAttributes, completeAttributes, headersOf } from './header-attributes.js'
 import { checkHeaders } from './header-check.js'
 import { checkPlaces, type HeaderOptions, type PartPlace, type ReplicaLayout, replicaLayout } from './layout.js'
 import { nativeStorage } from './native-storage.js'
 import { Part } from './part.js'
+import { devicesBelow, keepsShutdownState } from './part-devices.js'
 import { at, closeAll, discard } from './part-list.js'
 import { ReplicaParts } from './replica-parts.js'
-import { checkShutdownState } from './shutdown-state.js'
+import { checkShutdownState, unknownDevices } from './shutdown-state.js'
 import type { Storage } from './storage.js'
 
 export interface ReplicaPartsRequest {
@@ -92,6 +93,9 @@ async function ready(
   { storage = nativeStorage, reservation, notesBeside }: ReplicaPartsRequest,
 ): Promise<ReplicaParts> {
   checkAlignment(parts, layout)
+  const [first] = headers
+  const devices = keepsShutdownState(first) ? devicesBelow(parts, storage) : unknownDevices
+  if (keepsShutdownState(first)) checkShutdownState(first.shutdownState, at(parts, 0).path, devices)
   const memory = storage.map(
     layout.pieces
       .filter(piece => piece.length > 0)
@@ -100,7 +104,7 @@ async function ready(
   )
   const replica = new ReplicaParts(parts, headers, layout, written, memory, { storage, notesBeside })
   try {
-    await replica.markOpen(true)
+    await replica.markOpen(true, devices)
     return replica
   } catch (error) {
     memory.close()
@@ -132,10 +136,7 @@ async function newHeaders(parts: readonly Part[], attributes: PoolAttributes | u
 async function readHeaders(parts: readonly Part[]): Promise<PartHeader[]> {
   const pages: { path: string; page: Uint8Array }[] = []
   for (const part of parts) pages.push({ path: part.path, page: await part.readHeader() })
-  const headers = checkHeaders(pages)
-  const first = headers[0]
-  if (first && first.incompat & incompatShutdownState) checkShutdownState(first.shutdownState, at(parts, 0).path)
-  return headers
+  return checkHeaders(pages)
 }
 
 async function undo(parts: readonly Part[], written: readonly Part[]): Promise<void> {

@@ -1,12 +1,13 @@
 import { assert, attributesAreZero, type PoolAttributes, RpmemError } from '../core/index.js'
 import type { Memory } from '../fabric-native/index.js'
-import { encodeHeader, incompatShutdownState, type PartHeader } from './header.js'
+import { encodeHeader, type PartHeader } from './header.js'
 import { attributesOf, replaceAttributes } from './header-attributes.js'
 import { type PartPlace, type ReplicaLayout, withPart } from './layout.js'
 import { Part } from './part.js'
+import { devicesBelow, keepsShutdownState } from './part-devices.js'
 import { at, closeAll, discard, unlinkAll } from './part-list.js'
 import { RecordFile, type RecordStore, recordPath } from './record-file.js'
-import { shutdownState } from './shutdown-state.js'
+import { type DeviceState, shutdownState, unknownDevices } from './shutdown-state.js'
 import type { Storage } from './storage.js'
 
 /** What parts are kept with, besides the files. */
@@ -25,6 +26,8 @@ export class ReplicaParts {
   /** Parts whose header this object wrote first; undefined if the pool was there before. */
   readonly #written: readonly Part[] | undefined
   #headers: readonly PartHeader[]
+  /** As they were when the pool was opened; what happens to them later shows at the next opening. */
+  #devices: DeviceState = unknownDevices
   #closing: Promise<void> | undefined
   /** Header writes one after the other; close waits for them. */
   #writing: Promise<void> = Promise.resolve()
@@ -92,6 +95,12 @@ export class ReplicaParts {
     this.#parts = [...this.#parts, part]
   }
 
+  /** After parts were appended: the shutdown state, where the pool keeps one, is that of all devices. */
+  async noteDevices(): Promise<void> {
+    if (keepsShutdownState(this.#headers[0]))
+      await this.markOpen(true, devicesBelow(this.#parts, this.#keeping.storage))
+  }
+
   get paths(): string[] {
     return this.#parts.map(part => part.path)
   }
@@ -130,10 +139,12 @@ export class ReplicaParts {
   }
 
   /** Marks the shutdown state where the pool keeps one. Only for the functions of this file. */
-  async markOpen(dirty: boolean): Promise<void> {
+  async markOpen(dirty: boolean, devices: DeviceState = this.#devices): Promise<void> {
+    this.#devices = devices
     const first = this.#headers[0]
-    if (!first || !(first.incompat & incompatShutdownState)) return
-    await this.#enqueue(() => this.#headers.with(0, { ...at(this.#headers, 0), shutdownState: shutdownState(dirty) }))
+    if (!keepsShutdownState(first)) return
+    const state = shutdownState(dirty, devices)
+    await this.#enqueue(() => this.#headers.with(0, { ...at(this.#headers, 0), shutdownState: state }))
   }
 
   /** Unmaps, notes the clean shutdown, unlocks. Idempotent. What was not persisted before may not be durable. */

@@ -27,6 +27,31 @@ export interface DeviceState {
   readonly devices: bigint
 }
 
+/**
+ * The sums over the parts: counts as they are, names padded by 1 to 4 zero bytes to whole words and checksummed, both modulo
+ * 2^64. Source: reference pool-format 1.5.
+ */
+export function deviceState(parts: readonly { readonly count: bigint; readonly device: string }[]): DeviceState {
+  const sum = (values: readonly bigint[]) =>
+    BigInt.asUintN(
+      64,
+      values.reduce((total, value) => total + value, 0n),
+    )
+  return {
+    unsafeShutdowns: sum(parts.map(({ count }) => count)),
+    devices: sum(parts.map(({ device }) => checksumOfName(device))),
+  }
+}
+
+function checksumOfName(device: string): bigint {
+  const name = Buffer.from(device)
+  // PMDK counts the NUL behind a name, and then pads to the next whole word in any case.
+  const length = name.length === 0 ? 0 : name.length + 1
+  const padded = new Uint8Array(length + 4 - (length % 4))
+  padded.set(name)
+  return fletcher64(padded, padded.length, padded.length)
+}
+
 /** Without libndctl the kernel's counters cannot be read; PMDK then stores zeros. */
 export const unknownDevices: DeviceState = { unsafeShutdowns: 0n, devices: 0n }
 

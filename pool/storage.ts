@@ -8,6 +8,8 @@ export interface Storage {
   allocate(fd: number, length: number): Promise<void>
   /** Undefined for everything but a device DAX. */
   device(fd: number): DeviceDax | undefined
+  /** What shutdown states remember of the memory modules behind a file: 0 and '' where there are none. Default: nothing is known. */
+  unsafeShutdowns?(fd: number): { readonly count: bigint; readonly device: string }
   /** @param reservation bytes of address space to be kept for `extend`, those of the pieces included */
   map(pieces: readonly FilePiece[], reservation?: number): Memory
   /** Maps more pieces behind the others of a memory that `map` made; its views stay. All or none. ERR_MAP. */

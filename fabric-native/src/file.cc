@@ -121,6 +121,28 @@ Napi::Value MappableSize(const Napi::CallbackInfo& info) {
   return result;
 }
 
+// Of the memory modules behind the file: how often they lost power without having flushed, and what they are called. Zero and
+// empty where there are none, or nobody can say.
+Napi::Value UnsafeShutdowns(const Napi::CallbackInfo& info) {
+  int fd = RequireFd(info[0]);
+  pmem2_source* source = nullptr;
+  uint64_t count = 0;
+  size_t length = 0;
+  int rc = pmem2_source_from_fd(&source, fd);
+  if (rc == 0) rc = pmem2_source_device_usc(source, &count);
+  if (rc == PMEM2_E_NOSUPP) count = 0, rc = 0;
+  if (rc == 0) rc = pmem2_source_device_id(source, nullptr, &length);
+  std::string id(rc == 0 ? length : 0, '\0');
+  if (rc == 0) rc = pmem2_source_device_id(source, id.data(), &length);
+  if (source != nullptr) pmem2_source_delete(&source);
+  if (rc == PMEM2_E_NOSUPP) id.clear(), rc = 0;
+  if (rc != 0) throw NativeError(info.Env(), ErrnoOfPmem2(rc), "pmem2_source_device_usc", pmem2_errormsg());
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("count", Napi::BigInt::New(info.Env(), count));
+  result.Set("device", std::string(id.c_str()));
+  return result;
+}
+
 }  // namespace
 
 void InitFile(Napi::Env env, Napi::Object exports) {
@@ -128,6 +150,7 @@ void InitFile(Napi::Env env, Napi::Object exports) {
   exports.Set("allocateFileSync", Napi::Function::New<AllocateFileSync>(env, "allocateFileSync"));
   exports.Set("lockFile", Napi::Function::New<LockFile>(env, "lockFile"));
   exports.Set("fileSystemKind", Napi::Function::New<FileSystemKind>(env, "fileSystemKind"));
+  exports.Set("unsafeShutdowns", Napi::Function::New<UnsafeShutdowns>(env, "unsafeShutdowns"));
   exports.Set("mappableSize", Napi::Function::New<MappableSize>(env, "mappableSize"));
 }
 

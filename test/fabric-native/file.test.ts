@@ -1,6 +1,13 @@
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import t from 'tap'
-import { allocateFile, allocateFileSync, fileSystemKind, lockFile, mappableSize } from '../../fabric-native/index.js'
+import {
+  allocateFile,
+  allocateFileSync,
+  fileSystemKind,
+  lockFile,
+  mappableSize,
+  unsafeShutdowns,
+} from '../../fabric-native/index.js'
 import { inMemory, MappedFile, onDisk } from '../fixture/mapped-file.js'
 
 t.test('allocation gives a file its length and its blocks', async t => {
@@ -43,6 +50,12 @@ t.test('tmpfs is in memory, and what can be mapped has a size and an alignment',
   const file = new MappedFile(t, 3 * 4096, inMemory)
   t.match(fileSystemKind(file.fd), { inMemory: true, magic: 0x01021994 })
   t.same(mappableSize(file.fd), { size: 3 * 4096, alignment: 4096, deviceDax: false })
+})
+
+t.test('a file on no memory module has lost nothing by unsafe shutdowns', async t => {
+  for (const base of [inMemory, onDisk])
+    t.same(unsafeShutdowns(new MappedFile(t, 4096, base).fd), { count: 0n, device: '' })
+  t.throws(() => unsafeShutdowns(1_000_000), { code: 'EINVAL', syscall: 'pmem2_source_device_usc' })
 })
 
 t.test('what cannot be mapped is a system error', async t => {

@@ -12,7 +12,7 @@ import {
 } from '../../pool/header.js'
 import { attributesOf, headersOf, replaceAttributes } from '../../pool/header-attributes.js'
 import { checkHeaders } from '../../pool/header-check.js'
-import { checkShutdownState, shutdownState } from '../../pool/shutdown-state.js'
+import { checkShutdownState, deviceState, shutdownState, unknownDevices } from '../../pool/shutdown-state.js'
 import { readVector, vectorNames } from './header-vectors.js'
 
 /** What no header stands in: a set without headers, and the second part of a SINGLEHDR set. */
@@ -157,6 +157,16 @@ t.test('arbitrary pages are judged without any other exception', async t => {
     { seed: 20261120 },
   )
   t.pass('only ERR_HEADER_INVALID')
+})
+
+t.test('the state of the devices is the sum over the parts, names as checksums of whole words', async t => {
+  const dimm = { count: 3n, device: '8680-57341200' }
+  const sum = 0xbaeadaff93a19cc9n
+  t.same(deviceState([]), unknownDevices)
+  t.same(deviceState([{ count: 0n, device: '' }]), unknownDevices)
+  t.same(deviceState([dimm]), { unsafeShutdowns: 3n, devices: sum })
+  t.same(deviceState([{ count: 1n, device: 'abc' }]), { unsafeShutdowns: 1n, devices: 0xc6c4c200636261n })
+  t.same(deviceState([dimm, dimm]), { unsafeShutdowns: 6n, devices: BigInt.asUintN(64, 2n * sum) })
 })
 
 t.test('a dirty shutdown state matters only if the devices have moved on', async t => {

@@ -366,3 +366,61 @@ for (const [name, sizes, options] of captured) {
     await opened.close()
   })
 }
+
+t.test('a pool that keeps a shutdown state knows its devices again, and only theirs', async t => {
+  const parts = places(t, 2 * MiB, 2 * MiB)
+  const path = parts[0]?.path ?? ''
+  let count = 2n
+  let readable = true
+  const storage: Storage = {
+    ...nativeStorage,
+    unsafeShutdowns() {
+      if (!readable) throw new Error('only root may')
+      return { count, device: 'abc' }
+    },
+  }
+  const request = { parts, options: plain, storage }
+  const stored = () => decodeHeader(readFileSync(path).subarray(0, pageSize)).shutdownState
+  const known = { unsafeShutdowns: 4n, devices: BigInt.asUintN(64, 2n * 0xc6c4c200636261n) }
+
+  const made = await createReplicaParts({ ...request, attributes: { ...attributes, incompat: 6 } })
+  t.match(stored(), { ...known, dirty: 1 }, 'open')
+  await made.close()
+  t.match(stored(), { ...known, dirty: 0 }, 'closed')
+
+  const crashed = readFileSync(path)
+  const open = await openReplicaParts(request)
+  readFileSync(path).copy(crashed)
+  await open.close()
+  const crash = () => writeFileSync(path, crashed)
+
+  crash()
+  await (await openReplicaParts(request)).close()
+  t.match(stored(), { ...known, dirty: 0 }, 'a crash without a loss of power does no harm')
+
+  crash()
+  count = 3n
+  await t.rejects(openReplicaParts(request), { code: 'ERR_SHUTDOWN_STATE', facts: { part: path } })
+  count = 2n
+  readable = false
+  await t.rejects(openReplicaParts(request), { code: 'ERR_SHUTDOWN_STATE' }, 'who cannot see the devices cannot judge')
+
+  readable = true
+  await (await openReplicaParts(request)).close()
+  count = 9n
+  await (await openReplicaParts(request)).close()
+  t.match(stored(), { unsafeShutdowns: 18n, dirty: 0 }, 'a pool that was closed has nothing to lose')
+})
+
+t.test('a part that is appended adds its device to the shutdown state', async t => {
+  const parts = places(t, 2 * MiB)
+  const storage: Storage = { ...nativeStorage, unsafeShutdowns: () => ({ count: 5n, device: 'abc' }) }
+  const singleAndState = { ...attributes, incompat: 7 }
+  const request = { parts, options: single, storage, attributes: singleAndState, reservation: 8 * MiB }
+  const pool = await createReplicaParts(request)
+  pool.append(await pool.makePart({ path: `${parts[0]?.path}-next`, size: 2 * MiB }), 2 * MiB)
+  await pool.noteDevices()
+  const { shutdownState } = decodeHeader(readFileSync(parts[0]?.path ?? '').subarray(0, pageSize))
+  t.match(shutdownState, { unsafeShutdowns: 10n, dirty: 1 })
+  await pool.close()
+})
