@@ -14,7 +14,7 @@ export async function promotePool(
   { dryRun = false, force = false, json }: PromoteFlags,
   io: Io,
 ): Promise<void> {
-  const { before, after } = await promote(await loadPoolSet(file), { dryRun, force })
+  const { before, after } = await promote(await loadPoolSet(file), { dryRun, force, setFile: file })
   const { number, since, writer } = before.current
   if (json) io.out(`${JSON.stringify({ file, dryRun, before: before.current, after: after.current })}\n`)
   else {

@@ -5,7 +5,7 @@ import type { Io } from './io.js'
 
 /** `rpmem status SET`: what is known here of the copies, without asking the targets. True if nothing is known to be missing. */
 export async function printStatus(file: string, json: boolean, io: Io): Promise<boolean> {
-  const { record, replicas } = await readNotes(await loadPoolSet(file))
+  const { record, replicas } = await readNotes(await loadPoolSet(file), file)
   const good = replicas.every(({ missingBytes, isWhole }) => missingBytes === 0 && isWhole)
   if (json) io.out(`${JSON.stringify({ file, record, replicas, good })}\n`)
   else io.out(`${masterText(record)}${replicas.map(replica => replicaText(replica, record)).join('')}`)

@@ -21,6 +21,8 @@ export interface PromoteOptions {
   readonly force?: boolean
   readonly storage?: Storage
   readonly random?: Random
+  /** The file that the set was read from: the notes of a copy on a device lie beside it. */
+  readonly setFile?: string
 }
 
 /**
@@ -32,10 +34,10 @@ export async function promote(
   set: PoolSet,
   options: PromoteOptions = {},
 ): Promise<{ before: Lineage; after: Lineage }> {
-  const { storage = nativeStorage, random = systemRandom } = options
+  const { storage = nativeStorage, random = systemRandom, setFile: notesBeside } = options
   const replica = localReplicas(set)[0]
   assert(replica, 'a pool set has a local replica')
-  const parts = await openReplicaParts({ parts: placesOf(replica), options: set.options, storage })
+  const parts = await openReplicaParts({ parts: placesOf(replica), options: set.options, storage, notesBeside })
   try {
     const record = checked(parts.record.read(), options.force === true)
     const after = descend(record.lineage, newGeneration(random, 'promoted'))

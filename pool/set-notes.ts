@@ -3,6 +3,7 @@ import { assert, type ReplicaRecord, systemCode } from '../core/index.js'
 import { BufferMemory } from '../fabric-native/index.js'
 import { localReplicas, type PoolSet, remoteReplicas, requirePlan } from '../poolset/index.js'
 import { DirtyMap } from './dirty-map.js'
+import { placesOf } from './pool-places.js'
 import { RecordFile, recordPath } from './record-file.js'
 import { mapPath } from './replica-notes.js'
 
@@ -26,12 +27,20 @@ export interface NotedReplica {
 }
 
 /** Reads without locking: of a pool that is in use the answer may be a moment old. ERR_RECORD, errors of the plan. */
-export async function readNotes(set: PoolSet): Promise<SetNotes> {
-  const first = localReplicas(set)[0]?.parts[0]?.path
-  assert(first !== undefined, 'a pool set has a local part')
+export async function readNotes(set: PoolSet, setFile?: string): Promise<SetNotes> {
+  const first = notesBeside(set, setFile)
   const { poolSize } = requirePlan(set)
   const replicas = remoteReplicas(set).map(({ node, set: name }) => readMap(first, `${node} ${name}`, poolSize))
   return { record: new RecordFile(recordPath(first)).read(), replicas: await Promise.all(replicas) }
+}
+
+/** What ReplicaParts.notesBeside is while the copy is open. */
+function notesBeside(set: PoolSet, setFile: string | undefined): string {
+  const replica = localReplicas(set)[0]
+  assert(replica, 'a pool set has a local replica')
+  const [first] = placesOf(replica)
+  assert(first, 'a replica has parts')
+  return replica.parts[0]?.kind === 'device-dax' && setFile !== undefined ? setFile : first.path
 }
 
 async function readMap(first: string, name: string, poolSize: number): Promise<NotedReplica> {

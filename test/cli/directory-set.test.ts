@@ -25,6 +25,7 @@ t.test('the commands follow a pool over directories from nothing to nothing', as
   t.match((await rpmem('poolset', 'plan', set)).out, /directory {4}.*one: reserves 67108864 B .*holds 1 part\n/)
   t.match(await rpmem('info', set), { code: 0, out: /one\/000000\.pmem \(8 MiB\), master replica\n {2}signature/ })
   t.match(await rpmem('create', set), { code: 1, err: /ERR_PART_EXISTS/ })
+  t.match(await rpmem('status', set), { code: 0, out: /no record/ })
   t.match(await rpmem('rm', set), { code: 0, out: /removed .*000000\.pmem/ })
   t.same([readdirSync(join(at, 'one')), readdirSync(join(at, 'two'))], [[], []])
   t.match(await rpmem('rm', set), { code: 1, err: /ERR_PART_MISSING/ })
