@@ -3,7 +3,7 @@ import { hasCode, RpmemError } from '../core/index.js'
 import type { CreateFlags } from './create-command.js'
 import { errorJson, errorText } from './error-text.js'
 import type { Io } from './io.js'
-import type { PromoteFlags } from './promote-command.js'
+import type { PromoteFlags, ResolveFlags } from './promote-command.js'
 import type { RmFlags } from './rm-command.js'
 import type { SyncFlags, VerifyFlags } from './sync-command.js'
 import { packageVersion } from './version.js'
@@ -59,6 +59,7 @@ function commands(io: Io, exit: (code: number) => void): Command {
   addStatus(program, io, exit)
   addSync(program, io, exit)
   addPromote(program, io)
+  addResolve(program, io)
   addExplain(program, io)
   return program
 }
@@ -167,6 +168,17 @@ function addPromote(program: Command, io: Io): void {
     .addHelpText('after', examples('rpmem promote /var/lib/rpmemd/orders.set --dry-run'))
     .action(async (file: string, flags: PromoteFlags) =>
       (await import('./promote-command.js')).promotePool(file, flags, io),
+    )
+}
+
+function addResolve(program: Command, io: Io): void {
+  withTargetOptions(program.command('resolve <SET> <REPLICA>'))
+    .description('decide for the copy here against a replica that went on without it (as `NODE SET` in the pool set)')
+    .option('--dry-run', 'tell how much would be overwritten')
+    .option('--json', 'print JSON')
+    .addHelpText('after', examples("rpmem resolve orders.set 'node2 orders.set' --dry-run"))
+    .action(async (file: string, replica: string, flags: ResolveFlags) =>
+      (await import('./promote-command.js')).resolveReplica(file, replica, flags, io),
     )
 }
 

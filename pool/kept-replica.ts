@@ -3,6 +3,7 @@ import {
   type Clock,
   describe,
   hasCode,
+  type Lineage,
   type Log,
   type PoolAttributes,
   type Random,
@@ -13,12 +14,13 @@ import type { DurabilityMethod, Memory } from '../fabric-native/index.js'
 import { BackOff, type BackOffOptions } from './back-off.js'
 import { type DirtyMap, unknownBase } from './dirty-map.js'
 import type { Keeping } from './keeping.js'
-import { admit } from './lineage-check.js'
+import { admit, refusedGeneration } from './lineage-check.js'
 import type { PoolLineage } from './pool-lineage.js'
 import type { RemoteReplica } from './remote-connector.js'
 import type { Persisting, PersistOptions, Replica } from './replica.js'
 import { compare, copyMissing, type ResyncProgress, type ResyncRequest } from './resync.js'
 import type { Transport } from './transport.js'
+import { verify } from './verification.js'
 
 /**
  * `synced`: it holds all that was persisted. `comparing` and `syncing`: it is connected and being brought up to date; it gets
@@ -158,6 +160,48 @@ export class KeptReplica implements RemoteReplica {
     return this.#remote?.keeping
   }
 
+  /**
+   * Decides for the master's content against that of a replica that was refused, and resolves when the replica is in step;
+   * `dryRun` only compares. Resolves with the bytes that differed, by blocks. ERR_ARGUMENT for a replica that was not refused.
+   */
+  async resolve({ dryRun }: { readonly dryRun: boolean }): Promise<number> {
+    const { lineage } = this.#options
+    const theirs = this.#state === 'refused' ? refusedGeneration(this.#failure) : undefined
+    if (!theirs) {
+      throw new RpmemError(
+        'ERR_ARGUMENT',
+        `${this.name} is ${this.#state}: only a copy that was refused can be decided on`,
+        {
+          cause: this.#failure,
+        },
+      )
+    }
+    const next = lineage.over(theirs)
+    const differing = await this.#differingBytes(next)
+    if (dryRun) return differing
+    lineage.resolve(next)
+    this.retryNow()
+    while (!this.inStep) {
+      await this.nextChange()
+      if (this.#state === 'refused' || this.#state === 'closed') throw this.#failure ?? closedMeanwhile()
+    }
+    return differing
+  }
+
+  async #differingBytes(lineage: Lineage): Promise<number> {
+    const { connect, memory, base, size, clock } = this.#options
+    const remote = await connect({ lineage, closed: false, syncing: false, touched: false }, this.#closed.signal)
+    try {
+      const { keeping } = remote
+      if (!keeping) return size - base
+      const replica = { name: this.name, sums: keeping.sums, send: async () => {} }
+      const { differing } = await verify({ master: memory, base, size, clock }, replica)
+      return differing.reduce((sum, { length }) => sum + length, 0)
+    } finally {
+      await remote.close()
+    }
+  }
+
   start(offset: number, length: number, options: PersistOptions): Persisting {
     return this.#live().start(offset, length, options)
   }
@@ -250,7 +294,11 @@ export class KeptReplica implements RemoteReplica {
     this.#change({ state: 'connecting' })
     const { lineage, connect } = this.#options
     const claim = { lineage: lineage.lineage, closed: false, syncing: false, touched: false }
-    this.#attach(await connect(claim, this.#closed.signal))
+    try {
+      this.#attach(await connect(claim, this.#closed.signal))
+    } catch (error) {
+      throw named(this.name, error)
+    }
   }
 
   #attach(remote: RemoteReplica): void {
@@ -419,5 +467,12 @@ export class KeptReplica implements RemoteReplica {
 }
 
 export const isOutOfStep = (replica: Replica): boolean => replica instanceof KeptReplica && !replica.inStep
+
+/** A target that refuses knows its pool set by another name than we do. */
+function named(name: string, error: unknown): unknown {
+  if (!hasCode(error, 'ERR_REPLICA_AHEAD', 'ERR_REPLICA_DIVERGED', 'ERR_REPLICA_STRANGER')) return error
+  const facts = { ...error.facts, replica: name }
+  return RpmemError.wrap(error.code, `${name}: ${error.message}`, error, { facts, hint: error.hint })
+}
 
 const closedMeanwhile = (): RpmemError => new RpmemError('ERR_CLOSED', 'the pool was closed')

@@ -1,5 +1,12 @@
 import { hostname } from 'node:os'
-import { descend, type Generation, type GenerationReason, type Lineage, type Random } from '../core/index.js'
+import {
+  descend,
+  type Generation,
+  type GenerationReason,
+  type Lineage,
+  maxAncestors,
+  type Random,
+} from '../core/index.js'
 import type { RecordStore } from './record-file.js'
 
 /** What the master has been through, and the record that says so. A change is durable before it is told to anybody. */
@@ -57,6 +64,21 @@ export class PoolLineage {
     const next = descend(this.#lineage, newGeneration(this.#random, why))
     this.#write(next, false)
     this.#lineage = next
+    for (const listener of this.#listeners) listener()
+  }
+
+  /** The lineage that has left both behind: what this copy was, and that generation of another. Nothing is changed. */
+  over(other: Generation): Lineage {
+    const { pool, current, ancestors } = this.#lineage
+    const number = Math.max(current.number, other.number) + 1
+    const next = { ...newGeneration(this.#random, 'resolved'), number }
+    return { pool, current: next, ancestors: [current, other, ...ancestors].slice(0, maxAncestors) }
+  }
+
+  /** Goes on as this lineage, which `over` has made. Durable when it returns. */
+  resolve(lineage: Lineage): void {
+    this.#write(lineage, false)
+    this.#lineage = lineage
     for (const listener of this.#listeners) listener()
   }
 

@@ -4,7 +4,7 @@ import type { CopyOptions, Memory } from '../fabric-native/index.js'
 import { loadPoolSet, minimumPartSize, type PoolSet } from '../poolset/index.js'
 import { untilAborted } from './abortable.js'
 import { FanOut, type Reached } from './fan-out.js'
-import { isOutOfStep } from './kept-replica.js'
+import { isOutOfStep, KeptReplica } from './kept-replica.js'
 import { nativeStorage } from './native-storage.js'
 import { type Assembly, createAssembly, openAssembly } from './pool-assembly.js'
 import type { PoolEvents, ReplicaChange } from './pool-events.js'
@@ -279,6 +279,18 @@ export class Pool extends EventEmitter<PoolEvents> {
     const request = { ...options, master: this.#memory, base, size, clock }
     const work = Promise.all(others.map(replica => verify(request, verifiable(replica, this.#memory))))
     return this.#counted(work)
+  }
+
+  /**
+   * Decides for the content here against that of a kept replica that was refused, because it was written to without us
+   * (ERR_REPLICA_AHEAD, ERR_REPLICA_DIVERGED): what it has is overwritten where it differs, and it is in step when this resolves.
+   * `dryRun` only compares. Resolves with the bytes that differ, by blocks of 64 KiB. ERR_ARGUMENT for any other replica.
+   */
+  async resolve(replica: string, { dryRun = false }: { readonly dryRun?: boolean } = {}): Promise<number> {
+    this.#assertUsable()
+    const kept = this.#assembly.replicas.find(({ name }) => name === replica)
+    if (kept instanceof KeptReplica) return this.#counted(kept.resolve({ dryRun }))
+    throw new RpmemError('ERR_ARGUMENT', `the pool keeps no replica '${replica}'`, { facts: { replica } })
   }
 
   /**

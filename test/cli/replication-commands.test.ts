@@ -77,6 +77,13 @@ t.test('a promoted copy opens for writing, and the writer of before is refused',
   promoted.memsetPersistSync(0, 7, 8)
   t.match(await rpmem('promote', remoteSet), { code: 1, err: /ERR_POOL_BUSY/ }, 'nobody may have it open')
   await promoted.close()
+  const replica = refused.err.match(/ERR_REPLICA_AHEAD: (\S+ a\.set): /)?.[1] ?? ''
+  t.match(await rpmem('resolve', set, 'node9 a.set', ...flags), { code: 1, err: /keeps no replica 'node9 a.set'/ })
+  t.match(await rpmem('resolve', set, replica, '--dry-run', ...flags), { code: 0, out: /64 KiB would be overwritten/ })
+  t.match(await rpmem('sync', set, ...flags), { code: 1, err: /ERR_REPLICA_AHEAD/ }, 'nothing has happened yet')
+  t.match(await rpmem('resolve', set, replica, ...flags), { code: 0, out: /64 KiB were overwritten/ })
+  t.match(await rpmem('verify', set, ...flags), { code: 0, out: /equal/ })
+  t.match(await rpmem('resolve', set, replica, ...flags), { code: 1, err: /only a copy that was refused/ })
 })
 
 t.test('numbers that make no sense are refused before anything is opened', async t => {
