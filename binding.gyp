@@ -15,6 +15,7 @@
         "fabric-native/src/lane-calls.cc",
         "fabric-native/src/lane-driving.cc",
         "fabric-native/src/lane-engine.cc",
+        "fabric-native/src/lane-sending.cc",
         "fabric-native/src/lane-server.cc",
         "fabric-native/src/lane.cc",
         "fabric-native/src/lanes-face.cc",

@@ -99,6 +99,8 @@ class Lane {
       : engine_(engine), terms_(terms), index_(index), adapter_(adapter), window_(Window(terms.dialect, terms.inline_size)) {}
 
   static constexpr uint32_t kMaxItems = 16;
+  static constexpr size_t kBounceBytes = 256 * 1024;
+  static constexpr size_t kAnswerStride = 64;
   Item& item(uint32_t n) { return items_[(first_item_ + n) % kMaxItems]; }
   const Item& item(uint32_t n) const { return items_[(first_item_ + n) % kMaxItems]; }
   Item& NewItem(Item::Kind kind);
