@@ -12,6 +12,7 @@
         "fabric-native/src/dirty-pages.cc",
         "fabric-native/src/fabric.cc",
         "fabric-native/src/file.cc",
+        "fabric-native/src/kernel-symbols.cc",
         "fabric-native/src/lane-calls.cc",
         "fabric-native/src/lane-driving.cc",
         "fabric-native/src/lane-engine.cc",

@@ -3,9 +3,12 @@
 #include <dlfcn.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <mutex>
 #include <string>
 #include <vector>
+
+#include "kernel-symbols.h"
 
 namespace rpmem {
 namespace {
@@ -54,6 +57,18 @@ void* OpenLibrary() {
   return dlopen("libfabric.so.1", RTLD_NOW | RTLD_LOCAL);
 }
 
+// The first fi_getinfo initialises every provider; this one asks for none.
+void Initialise(const LibFabric& library) {
+  WithoutKernelSymbols([&library] {
+    fi_info* hints = library.dupinfo(nullptr);
+    if (hints == nullptr) return;
+    hints->fabric_attr->prov_name = strdup("none");
+    fi_info* found = nullptr;
+    if (library.getinfo(FI_VERSION(1, 4), nullptr, nullptr, 0, hints, &found) == 0) library.freeinfo(found);
+    library.freeinfo(hints);
+  });
+}
+
 std::string LastError() {
   const char* text = dlerror();
   return text == nullptr ? "unknown error of the dynamic linker" : text;
@@ -77,7 +92,8 @@ const LibFabric* LibFabric::Load(std::string& reason) {
   if (loaded) return &table;
   void* library = OpenLibrary();
   if (library != nullptr) loaded = ResolveAll(library, table);
-  if (!loaded) reason = LastError();
+  if (loaded) Initialise(table);
+  else reason = LastError();
   return loaded ? &table : nullptr;
 }
 
