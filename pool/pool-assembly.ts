@@ -1,5 +1,6 @@
 import { assert, type Clock, type PoolAttributes, pageSize, RpmemError, zeroAttributes } from '../core/index.js'
 import { type LocalReplicaSpec, localReplicas, type PoolSet, type RemoteReplicaSpec } from '../poolset/index.js'
+import { untilAborted } from './abortable.js'
 import { finishGrowth } from './interrupted-growth.js'
 import { isOutOfStep, type KeptReplica, type KeptReplicaOptions } from './kept-replica.js'
 import { LocalReplica } from './local-replica.js'
@@ -174,13 +175,13 @@ class Workshop {
     const { minDurable } = termsOf(policy, this.#set.replicas.length)
     const others = this.#locals.size
     const enough = () => others + kept.filter(({ inStep }) => inStep).length >= minDurable
-    await Promise.all(kept.map(one => one.begin()))
-    const signal = this.#options.signal
+    const { signal } = this.#options
+    const wait = (work: Promise<unknown>) => (signal ? untilAborted(work, signal) : work)
+    await wait(Promise.all(kept.map(one => one.begin())))
     while (!enough()) {
-      signal?.throwIfAborted()
       const hopeless = kept.find(({ state }) => state === 'lost' || state === 'refused')
       if (hopeless) throw hopeless.failure
-      await Promise.race(kept.filter(({ inStep }) => !inStep).map(one => one.nextChange()))
+      await wait(Promise.race(kept.filter(({ inStep }) => !inStep).map(one => one.nextChange())))
     }
   }
 

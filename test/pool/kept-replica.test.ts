@@ -269,3 +269,20 @@ t.test('nothing is acknowledged that cannot be recorded', async t => {
   pool.persistSync(0, 8)
   t.notOk(readFileSync(`${directory}/a.record`).equals(record))
 })
+
+t.test('an opening that waits for a comparison can be given up', async t => {
+  const { pool, one, set, options } = await kept(t)
+  await pool.close()
+  if (one.record) one.record = { ...one.record, touched: true }
+  const giveUp = new AbortController()
+  one.onKeeping = () => {
+    giveUp.abort()
+    // A connection that is closed fails what is under way on it.
+    return new Promise((_, reject) => setImmediate(() => reject(lost())))
+  }
+  await t.rejects(Pool.open(set, { ...options, policy: {}, signal: giveUp.signal }), { code: 'ERR_ABORTED' })
+  one.onKeeping = async () => {}
+  const again = await Pool.open(set, { ...options, policy: {} })
+  t.equal(again.state, 'open', 'nothing was left behind')
+  await again.close()
+})
