@@ -115,7 +115,8 @@ void Lane::Retire() {
     first_item_ = (first_item_ + 1) % kMaxItems;
     --item_count_;
     for (Operation* operation : item.operations) {
-      operation->Settle(item.status);
+      // A drain without ranges only waits here, perhaps behind the failure of another thread.
+      if (!operation->ranges.empty()) operation->Settle(item.status);
       if (--operation->unanswered == 0 && operation->sent() && !OwesRead(*operation)) Finish(*operation);
     }
   }

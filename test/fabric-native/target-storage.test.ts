@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { MiB, pageSize } from '../../core/index.js'
-import { type Lanes, type NativeMemory, nativeFabric, type Service } from '../../fabric-native/index.js'
+import { attachLanes, type Lanes, type NativeMemory, nativeFabric, type Service } from '../../fabric-native/index.js'
 import { inMemory, MappedFile, onDisk, withGranularity } from '../fixture/mapped-file.js'
 import { sameBytes } from '../fixture/same-bytes.js'
 import { connectOptions, listenOptions, mark } from './compliance.js'
@@ -75,6 +75,20 @@ t.test('flushes sent before their drain report their failure through it, once', 
   t.throws(() => lanes.drainSync(), refused)
   lanes.drainSync()
   t.equal(lanes.down, undefined)
+})
+
+t.test('the failure of flushes is told to the thread that has flushed, and to no other', async t => {
+  for (let round = 0; round < 5; round++) {
+    const { file, lanes } = await serveFile(t, inMemory)
+    const other = attachLanes(lanes.share())
+    file.truncate(pageSize)
+    for (let at = 0; at < 2000; at++) lanes.flush(2 * pageSize + (at % 4000) * 128, 64)
+    // Behind them on the same lane, while they are under way.
+    other.drainSync({ lane: 0 })
+    await other.drain({ lane: 0 })
+    t.throws(() => lanes.drainSync(), refused)
+    await other.close()
+  }
 })
 
 t.test('memory that fails at the initiator is not sent', async t => {
