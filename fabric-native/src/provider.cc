@@ -24,6 +24,19 @@ OwnedInfo Hints(const LibFabric& library, const char* name, QueueSizes sizes) {
   return hints;
 }
 
+// libfabric lists RDMA devices once for a process, and goes on offering one that has gone.
+bool Opens(const LibFabric& library, fi_info& info, FabricError& error) {
+  fid_fabric* raw_fabric = nullptr;
+  int result = library.fabric(info.fabric_attr, &raw_fabric, nullptr);
+  if (result != 0) return error = CallError(library, "fi_fabric", result), false;
+  Owned<fid_fabric> fabric(raw_fabric);
+  fid_domain* domain = nullptr;
+  result = fi_domain(raw_fabric, &info, &domain, nullptr);
+  if (result != 0) return error = CallError(library, "fi_domain", result), false;
+  Owned<fid_domain> opened(domain);
+  return true;
+}
+
 }  // namespace
 
 FabricError CallError(const LibFabric& library, const char* call, ssize_t result, FabricFailure failure) {
@@ -63,6 +76,10 @@ ProviderReport Probe(ProviderName provider, const FabricAddress& address) {
   if (!info) {
     report.reason = "libfabric: " + error.text;
     report.code = error.code;
+    return report;
+  }
+  if (provider == ProviderName::kVerbs && !Opens(*library, *info, error)) {
+    report.reason = "the RDMA device cannot be opened (libfabric: " + error.call + ": " + error.text + ")";
     return report;
   }
   report.available = true;
