@@ -13,7 +13,7 @@ export interface Violation {
   readonly rule: string
 }
 
-const foreign = new Set(['node_modules', 'dist', 'build', '.git', '.tap'])
+const foreign = new Set(['node_modules', 'dist', 'build', '.git', '.tap', '.lab'])
 
 /** Every file below `root` whose name `wanted` accepts, sorted; what is built or fetched is left out. */
 export function sourceFiles(root: string, wanted: (path: string) => boolean): SourceFile[] {

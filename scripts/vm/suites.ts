@@ -1,0 +1,29 @@
+import { runHosts } from './hosts.js'
+import { runPowerCuts } from './power-cuts.js'
+import { runInGuest, type Suite } from './suite.js'
+
+/** What scripts/lab test runs, and CI. */
+export const suites: readonly Suite[] = [
+  {
+    name: 'verbs',
+    claim:
+      'Over RDMA verbs (Soft-RoCE) the fabric and pools keep what they promise, in both dialects and with both methods',
+    run: () =>
+      runInGuest('verbs', { files: ['verbs-fabric', 'verbs-memory', 'verbs-pool', 'verbs-absence'], limitMs: 400_000 }),
+  },
+  {
+    name: 'storage',
+    claim: 'On DAX, a disk and tmpfs a pool knows what makes it durable, and does that and no more',
+    run: () => runInGuest('storage', { files: ['storage'], limitMs: 200_000 }),
+  },
+  {
+    name: 'hosts',
+    claim: 'Initiator and target are two machines on one wire',
+    run: runHosts,
+  },
+  {
+    name: 'power-cuts',
+    claim: 'Nothing that was acknowledged is missing after a power cut, here or on the target',
+    run: () => runPowerCuts(),
+  },
+]

@@ -1,0 +1,30 @@
+import { seededRandom } from '../../core/index.js'
+
+/** What one round writes to one pool, record after record; both the writer and the judge get it from the seed alone. */
+export interface PowerRecord {
+  /** From the first byte that the user may use. */
+  readonly offset: number
+  readonly bytes: Uint8Array
+}
+
+/** Of the pools that a power cut is survived with: which storage holds the master, which the target's replica. */
+export const powerPools = [
+  { name: 'disk', master: '/mnt/disk', replica: '/mnt/pmem' },
+  { name: 'pmem', master: '/mnt/pmem', replica: '/mnt/disk' },
+] as const
+export type PowerPoolName = (typeof powerPools)[number]['name']
+
+const longest = 6000
+
+/** Records of 1 to 6000 bytes, back to back, until `room` is used up. */
+export function* powerRecords(seed: number, name: PowerPoolName, room: number): Generator<PowerRecord> {
+  const random = seededRandom(seed + (name === 'pmem' ? 0x5bd1e995 : 0))
+  for (let offset = 0; ; ) {
+    const [low = 0, high = 0] = random.bytes(2)
+    // Of the lengths every other is short: most persists of most programs are.
+    const length = 1 + (((high << 8) | low) % (low % 2 === 0 ? 128 : longest))
+    if (offset + length > room) return
+    yield { offset, bytes: random.bytes(length) }
+    offset += length
+  }
+}
