@@ -6,6 +6,7 @@ import { measureFloor } from './floor.js'
 import type { BenchOptions } from './options.js'
 import type { Report, Row } from './row.js'
 import { type Flight, Sample, sampleInFlight, sampleSync } from './sample.js'
+import { sampleThreads } from './threads.js'
 
 const poolSize = 64 * MiB
 const sizes = [8, 64, 512, 4 * KiB, 64 * KiB, MiB, 8 * MiB]
@@ -45,6 +46,7 @@ async function benchProvider(run: Run, provider: ProviderName): Promise<void> {
     for (const bytes of run.options.quick ? quickSizes : sizes) benchSync(subject, bytes)
     benchFlush(subject)
     for (const scenario of asyncScenarios(run.options)) await benchAsync(subject, scenario)
+    for (const threads of run.options.quick ? [4] : [1, 2, 4]) await benchThreads(subject, threads)
   } finally {
     await remote.close({ remove: true })
   }
@@ -114,6 +116,14 @@ async function benchAsync({ provider, remote, report, options }: Subject, scenar
     remote.persist(placeOf(round, bytes), bytes, laneOptions[round % lanes]),
   )
   report.add(rowOf({ provider, mode: 'persist', ...scenario }, flight.sample, flight))
+}
+
+/** Each thread over a lane of its own; the rate counts the warm-up as time and not as work. */
+async function benchThreads({ provider, remote, report, options }: Subject, threads: number): Promise<void> {
+  const bytes = 64
+  const flight = await sampleThreads(remote, threads, bytes, roundsOf(bytes, options, provider) / 2)
+  const mode = `persistSync, ${threads} ${threads === 1 ? 'thread' : 'threads'}`
+  report.add(rowOf({ provider, mode, bytes, lanes: threads, inflight: threads }, flight.sample, flight))
 }
 
 async function benchPools({ bed, report, options }: Run, bytes: number): Promise<void> {

@@ -15,13 +15,18 @@ export class Sample {
     return this.#count
   }
 
+  /** In no particular order. */
+  get us(): Float64Array {
+    return this.#us.subarray(0, this.#count)
+  }
+
   get meanUs(): number {
-    return this.#us.subarray(0, this.#count).reduce((sum, us) => sum + us, 0) / this.#count
+    return this.us.reduce((sum, us) => sum + us, 0) / this.#count
   }
 
   /** Fraction 0.5 is the median. */
   percentileUs(fraction: number): number {
-    const sorted = this.#us.subarray(0, this.#count).sort()
+    const sorted = this.us.sort()
     return sorted[Math.min(this.#count - 1, Math.floor(this.#count * fraction))] ?? Number.NaN
   }
 }
