@@ -1,6 +1,5 @@
 import { describe, hasCode, RpmemError } from '../core/index.js'
 import { type ProviderName, providerNames } from '../fabric-native/index.js'
-import { blockSumSize, blockSums } from '../pool/index.js'
 import {
   type ControlMessage,
   checkAccept,
@@ -143,7 +142,8 @@ export class RpmemDialogue implements Dialogue {
     try {
       if (!this.serving) throw notServing()
       const { offset, length, blockSize } = message
-      checkSums(message, this.serving.size)
+      const { blockSumSize, blockSums } = await import('../pool/index.js')
+      checkSums(message, this.serving.size, maxSumsSize / blockSumSize)
       const sums = blockSums(this.serving.pool.memory, offset, length, blockSize)
       this.#say({ type: 'blockSums', id: message.id, sums })
     } catch (error) {
@@ -178,8 +178,7 @@ export class RpmemDialogue implements Dialogue {
 const notServing = (): RpmemError => new RpmemError('ERR_PROTOCOL', 'no pool was created or opened in this session')
 
 /** No more is read than is served, and no more is answered than a frame holds. */
-function checkSums({ offset, length, blockSize }: ControlMessage<'sums'>, size: number): void {
-  const most = maxSumsSize / blockSumSize
+function checkSums({ offset, length, blockSize }: ControlMessage<'sums'>, size: number, most: number): void {
   if (offset + length <= size && Math.ceil(length / blockSize) <= most) return
   throw new RpmemError(
     'ERR_RANGE',

@@ -1,8 +1,8 @@
 import { type Log, systemClock, systemRandom } from '../core/index.js'
 import type { ProviderReport } from '../fabric-native/index.js'
 import type { CommandLine } from './command-line.js'
+import { LatePoolStore } from './late-pool-store.js'
 import { PmdkDialogue } from './pmdk-dialogue.js'
-import { FilePoolStore } from './pool-store.js'
 import { RpmemDialogue } from './rpmem-dialogue.js'
 import type { DaemonPorts, StopSignal } from './rpmemd.js'
 import { exitCodes, Session } from './session.js'
@@ -44,7 +44,10 @@ export async function serveInitiator(request: ServiceRequest): Promise<number> {
 }
 
 const nodeOf = ({ line, settings, poolSetDir, ports, connection, offers, log }: ServiceRequest): TargetNode => ({
-  store: new FilePoolStore(poolSetDir, ports.storage),
+  store: new LatePoolStore(offers, async () => {
+    const { FilePoolStore } = await import('./pool-store.js')
+    return new FilePoolStore(poolSetDir, ports.storage)
+  }),
   fabric: ports.fabric,
   offers,
   connection,

@@ -1,6 +1,5 @@
 import { hasCode, KiB, type PoolAttributes, type ReplicaRecord, RpmemError } from '../core/index.js'
 import type { ListenOptions, PersistMethod, ProviderName, Service } from '../fabric-native/index.js'
-import { admit } from '../pool/index.js'
 import { choosePersistMethod, type PersistChoice } from './persist-policy.js'
 import type { StoredPool, TargetNode } from './target-node.js'
 
@@ -75,7 +74,7 @@ export class Serving {
       ? await node.store.create(request.poolSet, request.size, request.attributes)
       : await node.store.open(request.poolSet, request.size)
     try {
-      const record = receive(pool, created, request)
+      const record = await receive(pool, created, request)
       const { apmEnabled } = node
       const { dialect } = admission
       const durability = pool.memory.method
@@ -153,10 +152,18 @@ export class Serving {
 }
 
 /** This copy's record. A copy that the initiator has left behind must not be written to by it: so a fenced writer is stopped. */
-function receive(pool: StoredPool, created: boolean, { poolSet, claim }: ServeRequest): ReplicaRecord | undefined {
+async function receive(
+  pool: StoredPool,
+  created: boolean,
+  { poolSet, claim }: ServeRequest,
+): Promise<ReplicaRecord | undefined> {
   if (created) pool.record.remove()
   const record = pool.record.read()
-  if (record && claim) admit(poolSet, claim, record)
+  if (record && claim) {
+    // Not sooner: the greeting would wait for it.
+    const { admit } = await import('../pool/index.js')
+    admit(poolSet, claim, record)
+  }
   if (record && !claim && !record.touched) pool.record.write({ ...record, touched: true })
   return record
 }
