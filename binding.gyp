@@ -71,5 +71,17 @@
       "cflags_cc": ["-std=c++20", "-Wall", "-Wextra", "-Werror"],
       "ldflags": ["-Wl,--version-script=<(module_root_dir)/fabric-native/src/psm2-absent.map"]
     }
+  ],
+  "conditions": [
+    ["sanitize!=''", {
+      "targets": [
+        {
+          "target_name": "planted_errors",
+          "sources": ["test/fixture/planted-errors.cc"],
+          "cflags_cc": ["-fsanitize=<(sanitize)", "-fno-omit-frame-pointer", "-g"],
+          "ldflags": ["-fsanitize=<(sanitize)"]
+        }
+      ]
+    }]
   ]
 }
