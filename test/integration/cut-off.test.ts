@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { pageSize } from '../../core/index.js'
+import { assert, pageSize } from '../../core/index.js'
 import { Child } from './child.js'
+import { networksAreAllowed, SeparateHosts } from './separate-hosts.js'
 import { localSet, TargetHost } from './target-host.js'
-import { networksAreAllowed, TwoMachines } from './two-machines.js'
 
 const noticedMs = 3000
 /** A deadline and a tenth. */
@@ -12,14 +12,17 @@ const longestMs = noticedMs * 1.1
 
 const skip = networksAreAllowed() ? false : 'no network namespaces can be made here, so no cable can be cut'
 
-for (const [how, code] of [
-  ['idle', 'ERR_TARGET_LOST'],
-  ['async', 'ERR_PERSIST'],
-  ['sync', 'ERR_PERSIST'],
+for (const [how, code, network] of [
+  ['idle', 'ERR_TARGET_LOST', {}],
+  ['async', 'ERR_PERSIST', {}],
+  ['sync', 'ERR_PERSIST', {}],
+  ['sync', 'ERR_PERSIST', { family: 6, mtu: 1280 }],
 ] as const) {
-  t.test(`a cut network is noticed in time (${how})`, { skip }, async t => {
-    const machines = new TwoMachines(t)
-    const host = await TargetHost.start(t, { listen: machines.targetAddress, by: machines.onTarget })
+  t.test(`a cut network is noticed in time (${how} ${JSON.stringify(network)})`, { skip }, async t => {
+    const machines = new SeparateHosts(t, 1, network)
+    const [target] = machines.targets
+    assert(target, 'there is one target')
+    const host = await TargetHost.start(t, { listen: target.address, by: target.on })
     const set = localSet(host.folder, `8M ${join(host.folder, 'master')}`, host.replica('a', [['8M', 'part']]))
     const start = (way: string) => {
       const args = [way, set, JSON.stringify(host.options)]
@@ -34,7 +37,7 @@ for (const [how, code] of [
     const child = start(how)
     t.equal(await child.line(), 'ready')
     const cut = performance.now()
-    machines.cut()
+    target.cut()
     const told = JSON.parse((await child.line()) ?? '{}')
     const took = performance.now() - cut
     t.ok(took < longestMs, `after ${took.toFixed(0)} ms`)
@@ -44,7 +47,7 @@ for (const [how, code] of [
     t.equal(await child.ended, 0, 'the program ends by its own will')
     t.ok(performance.now() - cut < longestMs + 1000, 'closing does not wait for an answer')
 
-    machines.mend()
+    target.mend()
     t.not(await host.allEnd(15_000), undefined, 'the daemon learns it when the network is back')
     const confirmed = told.confirmed * 64
     const [master, replica] = [readFileSync(join(host.folder, 'master')), host.content('a', 'part')]

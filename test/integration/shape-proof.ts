@@ -8,7 +8,7 @@ import { sameBytes } from '../fixture/same-bytes.js'
 import { localSet, TargetHost } from './target-host.js'
 
 /** What a test writes by every method of a pool, and what must be found afterwards. */
-class Script {
+export class Script {
   readonly expected: Buffer
   readonly #pool: Pool
   readonly #random = seededRandom(7)
@@ -18,7 +18,7 @@ class Script {
     this.expected = Buffer.alloc(pool.size)
   }
 
-  async run(t: Test): Promise<void> {
+  async run(t: { equal(found: unknown, wanted: unknown): unknown }): Promise<void> {
     const pool = this.#pool
     const persisted = await pool.persist(...this.#store(0, 64))
     t.equal(persisted.replicas.length, pool.replicas.length)
