@@ -167,6 +167,26 @@ t.test('a master that is lost is restored by pmempool from the replica that our 
   t.equal(objects('open', moved), 90)
 })
 
+t.test('a replica opens by itself once its attributes link it to itself', async t => {
+  const folder = scratch(t)
+  const node = await startRemoteNode(t)
+  const [master, copy] = [join(folder, 'master'), join(folder, 'copy')]
+  const both = writeSet(folder, 'both.set', `16M ${master}`, 'REPLICA', `16M ${copy}`)
+  t.equal(objects('create', both, 40), 30)
+  node.writeSet('r.set', setText('9M PARTS/x', '9M PARTS/y'))
+  const { memory, attributes } = replicaOf(t, [copy])
+  await mirror(node, 'r.set', memory, attributes)
+  const there = writeSet(node.folder, 'there.set', `9M ${node.parts}/x`, `9M ${node.parts}/y`)
+  t.match(objects('open', there), /wrong replica UUID/, 'as with the rpmemd of PMDK')
+
+  const remote = await RemotePool.open(node.address, 'r.set', memory, { ...node.options, lanes: 1 })
+  const { uuid } = attributes
+  await remote.setAttributes({ ...attributes, nextUuid: uuid, prevUuid: uuid })
+  await remote.close()
+  t.equal(verdict(there), 'consistent')
+  t.equal(objects('open', there, 8), 36)
+})
+
 t.test('pools that PMDK made open with ours, and are consistent for PMDK afterwards', async t => {
   const folder = scratch(t)
   const sets: [name: string, lines: string[]][] = [
