@@ -38,7 +38,7 @@ function buildAddon(): boolean {
 }
 
 function gyp(...step: readonly string[]): boolean {
-  const result = spawnSync('node-gyp', step, { cwd: tree, stdio: 'inherit', timeout: 300_000 })
+  const result = spawnSync('node-gyp', step, { cwd: tree, stdio: 'inherit', timeout: 900_000 })
   if (result.error) console.error(`node-gyp: ${result.error.message} (run this through npm)`)
   return result.status === 0
 }
