@@ -1,4 +1,4 @@
-import { describe, hasCode, RpmemError } from '../core/index.js'
+import { describe, hasCode, MiB, RpmemError } from '../core/index.js'
 import { type ProviderName, providerNames } from '../fabric-native/index.js'
 import {
   type ControlMessage,
@@ -177,12 +177,16 @@ export class RpmemDialogue implements Dialogue {
 
 const notServing = (): RpmemError => new RpmemError('ERR_PROTOCOL', 'no pool was created or opened in this session')
 
+/** Longer ones would keep pings waiting. */
+const maxSummedBytes = 64 * MiB
+
 /** No more is read than is served, and no more is answered than a frame holds. */
 function checkSums({ offset, length, blockSize }: ControlMessage<'sums'>, size: number, most: number): void {
-  if (offset + length <= size && Math.ceil(length / blockSize) <= most) return
+  const fits = length <= maxSummedBytes && Math.ceil(length / blockSize) <= most
+  if (fits && offset + length <= size) return
   throw new RpmemError(
     'ERR_RANGE',
-    `checksums are of at most ${most} blocks inside the ${size} bytes that are served`,
+    `checksums are of at most ${most} blocks and ${maxSummedBytes} bytes inside the ${size} bytes that are served`,
     {
       facts: { offset, length, blockSize, size },
     },
