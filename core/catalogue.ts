@@ -23,6 +23,7 @@ export const errno = {
   EFBIG: 27,
   ENOSPC: 28,
   EPROTO: 71,
+  EILSEQ: 84,
   EPROTONOSUPPORT: 93,
   EOPNOTSUPP: 95,
   ECONNABORTED: 103,
@@ -203,6 +204,43 @@ export const catalogue = {
     meaning: 'The native addon cannot be loaded.',
     remedy:
       'If the file is missing, run `npm run build` (on Debian with libpmem2-dev and libfabric-dev); if the reason names a library, install it (libpmem2-1).',
+  },
+
+  // Volatile heap
+  ERR_HEAP_EXHAUSTED: {
+    meaning: 'The heap has no room for a block of that size.',
+    remedy: 'Free blocks or use a larger pool; the heap stays usable, and smaller blocks may still fit.',
+    errno: errno.ENOMEM,
+  },
+  ERR_HEAP_POINTER: {
+    meaning: 'No block of this heap begins there.',
+    remedy: 'Pass what malloc and its kin of the same pool returned: the very Buffer, or the very offset.',
+    errno: errno.EINVAL,
+  },
+  ERR_HEAP_FREED: {
+    meaning: 'The block is not in use: it was freed before.',
+    remedy: 'Find the earlier free; nothing was changed by this one.',
+    errno: errno.EINVAL,
+  },
+  ERR_HEAP_SIZE: {
+    meaning: 'A pool or region of that size cannot hold a heap.',
+    remedy: 'The facts name the least and, where there is one, the most.',
+    errno: errno.EINVAL,
+  },
+  ERR_HEAP_OVERLAP: {
+    meaning: 'Another open heap lies in that region.',
+    remedy: 'Close it first, or choose a region that does not overlap.',
+    errno: errno.EBUSY,
+  },
+  ERR_HEAP_DAMAGED: {
+    meaning: 'The region does not hold a heap that was left in order.',
+    remedy: 'Something wrote over its tables, or it was never a heap; what it held cannot be trusted.',
+    errno: errno.EINVAL,
+  },
+  ERR_VMEM_CREATE: {
+    meaning: 'The file of a volatile pool cannot be created.',
+    remedy: 'The cause holds the system error; the directory must exist and be writable.',
+    errno: errno.EINVAL,
   },
 
   // Fabric

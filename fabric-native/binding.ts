@@ -2,10 +2,11 @@ import { dlopen } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { RpmemError } from '../core/index.js'
 import type { FabricBinding } from './fabric-binding.js'
+import type { HeapBinding } from './heap-binding.js'
 import type { FileBinding, MemoryBinding } from './memory-binding.js'
 
 /** Everything the addon exports. */
-export interface NativeBinding extends MemoryBinding, FileBinding, FabricBinding {}
+export interface NativeBinding extends MemoryBinding, FileBinding, FabricBinding, HeapBinding {}
 
 let loaded: NativeBinding | undefined
 

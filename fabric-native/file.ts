@@ -21,6 +21,14 @@ export function allocateFileSync(fd: number, length: number): void {
 }
 
 /**
+ * Opens a file without a name in a directory (open(2), O_TMPFILE, mode 0600): nobody else can open it, and its space returns
+ * when the last descriptor and mapping are gone, however the process ends.
+ */
+export function openUnnamedFile(directory: string): number {
+  return asSystemCall(() => loadBinding().openUnnamedFile(directory))
+}
+
+/**
  * Locks the open file against every other opener, in this process too (flock(2), exclusive, without waiting). False if it is
  * locked already. The lock ends when the last duplicate of the descriptor is closed; a mapping does not keep it.
  */

@@ -42,7 +42,8 @@ export interface MemoryBinding {
   memoryClosed(memory: MemoryHandle): boolean
   /** Node.js itself makes external buffers untransferable; what `transfer()` takes away keeps the addresses valid. */
   viewMemory(memory: MemoryHandle, offset: number, length: number): ArrayBuffer
-  /** `transfer`: ArrayBuffer.prototype.transfer where there is one. */
+  /** `transfer`: ArrayBuffer.prototype.transfer where there is one. False if the engine refuses. */
+  detachView(memory: MemoryHandle, buffer: ArrayBufferLike, transfer?: unknown): boolean
   closeMemory(memory: MemoryHandle, transfer?: unknown): void
   shareMemory(memory: MemoryHandle, token: string): void
   attachMemory(token: string): MemoryHandle
@@ -62,6 +63,7 @@ export interface MemoryBinding {
 export interface FileBinding {
   allocateFile(fd: number, length: number): Promise<void>
   allocateFileSync(fd: number, length: number): void
+  openUnnamedFile(directory: string): number
   lockFile(fd: number): boolean
   fileSystemKind(fd: number): { magic: number; inMemory: boolean }
   unsafeShutdowns(fd: number): { count: bigint; device: string }

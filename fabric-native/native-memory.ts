@@ -125,6 +125,14 @@ export class NativeMemory implements Memory {
     return new Uint8Array(this.#guard(() => this.#native.viewMemory(this.#handle, offset, length)))
   }
 
+  /**
+   * Makes a view that `view` returned empty, and everything else over its ArrayBuffer, before this memory is closed. Work of
+   * others on it in another thread (an asynchronous read, a compression) must have ended. False if it could not be done.
+   */
+  detach(view: Uint8Array): boolean {
+    return this.#native.detachView(this.#handle, view.buffer, transfer)
+  }
+
   read(offset: number, into: Uint8Array): void {
     this.#check(this.#native.read(this.#handle, offset, into), offset, into?.length)
   }

@@ -2,6 +2,7 @@
 
 #include "fabric.h"
 #include "file.h"
+#include "heap-face.h"
 #include "memory.h"
 
 namespace {
@@ -10,6 +11,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   rpmem::InitMemory(env, exports);
   rpmem::InitFile(env, exports);
   rpmem::InitFabric(env, exports);
+  rpmem::InitHeap(env, exports);
   return exports;
 }
 

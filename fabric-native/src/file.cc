@@ -6,9 +6,11 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <string>
@@ -73,6 +75,21 @@ Napi::Value AllocateFile(const Napi::CallbackInfo& info) {
   Napi::Promise promise = worker->promise();
   worker->Queue();
   return promise;
+}
+
+// A file without a name in a directory, gone with its last descriptor and mapping. Where the file system cannot make one
+// without a name, it has one for a moment.
+Napi::Value OpenUnnamedFile(const Napi::CallbackInfo& info) {
+  std::string directory = info[0].IsString() ? info[0].As<Napi::String>().Utf8Value() : std::string();
+  int fd = open(directory.c_str(), O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  if (fd < 0 && errno == EOPNOTSUPP) {
+    std::string name = directory + "/vmem.XXXXXX";
+    fd = mkostemp(name.data(), O_CLOEXEC);
+    if (fd >= 0) unlink(name.c_str());
+  }
+  int code = errno;
+  if (fd < 0) throw NativeError(info.Env(), code, "open", std::strerror(code));
+  return Napi::Number::New(info.Env(), fd);
 }
 
 // False if another open file description holds the lock.
@@ -148,6 +165,7 @@ Napi::Value UnsafeShutdowns(const Napi::CallbackInfo& info) {
 void InitFile(Napi::Env env, Napi::Object exports) {
   exports.Set("allocateFile", Napi::Function::New<AllocateFile>(env, "allocateFile"));
   exports.Set("allocateFileSync", Napi::Function::New<AllocateFileSync>(env, "allocateFileSync"));
+  exports.Set("openUnnamedFile", Napi::Function::New<OpenUnnamedFile>(env, "openUnnamedFile"));
   exports.Set("lockFile", Napi::Function::New<LockFile>(env, "lockFile"));
   exports.Set("fileSystemKind", Napi::Function::New<FileSystemKind>(env, "fileSystemKind"));
   exports.Set("unsafeShutdowns", Napi::Function::New<UnsafeShutdowns>(env, "unsafeShutdowns"));

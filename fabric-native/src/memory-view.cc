@@ -5,8 +5,6 @@
 #include "mapped-range.h"
 
 namespace rpmem {
-namespace {
-
 // napi_detach_arraybuffer ends the process if the buffer was given a detach key, as markAsUntransferable does in newer
 // versions of Node.js; the method of the language, which those versions have, throws instead.
 bool DetachBuffer(Napi::Env env, Napi::Value buffer, Napi::Value transfer) {
@@ -21,8 +19,6 @@ bool DetachBuffer(Napi::Env env, Napi::Value buffer, Napi::Value transfer) {
   bool detached = false;
   return napi_is_detached_arraybuffer(env, buffer, &detached) == napi_ok && detached;
 }
-
-}  // namespace
 
 MemoryView::MemoryView(std::shared_ptr<Mapping> mapping) : mapping_(std::move(mapping)), range_(mapping_->range()) {}
 

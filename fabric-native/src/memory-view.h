@@ -11,6 +11,9 @@ namespace rpmem {
 
 class MappedRange;
 
+// Makes an external ArrayBuffer empty; false if it cannot be. `transfer` is ArrayBuffer.prototype.transfer, or undefined.
+bool DetachBuffer(Napi::Env env, Napi::Value buffer, Napi::Value transfer);
+
 // Held by the memory handle that made the view (weakly), by the ArrayBuffer object and by its backing store: the last two
 // part ways when the buffer is detached or, in newer engines, transferred.
 class MemoryView : public std::enable_shared_from_this<MemoryView> {

@@ -7,6 +7,7 @@
 
 #include "memory-handle.h"
 #include "memory-operations.h"
+#include "memory-view.h"
 #include "native-error.h"
 #include "token-registry.h"
 
@@ -105,6 +106,12 @@ Napi::Value ViewMemory(const Napi::CallbackInfo& info) {
   return buffer;
 }
 
+// Of a view that its holder is through with: nobody can use the buffer from now on.
+Napi::Value DetachView(const Napi::CallbackInfo& info) {
+  RequireHandle(info);
+  return Napi::Boolean::New(info.Env(), info[1].IsArrayBuffer() && DetachBuffer(info.Env(), info[1], info[2]));
+}
+
 void CloseMemory(const Napi::CallbackInfo& info) { RequireHandle(info).Close(info.Env(), info[1]); }
 
 void ShareMemory(const Napi::CallbackInfo& info) {
@@ -134,6 +141,7 @@ void InitMemory(Napi::Env env, Napi::Object exports) {
   exports.Set("memoryFailure", Napi::Function::New<FailureOfMemory>(env, "memoryFailure"));
   exports.Set("memoryClosed", Napi::Function::New<IsClosed>(env, "memoryClosed"));
   exports.Set("viewMemory", Napi::Function::New<ViewMemory>(env, "viewMemory"));
+  exports.Set("detachView", Napi::Function::New<DetachView>(env, "detachView"));
   exports.Set("closeMemory", Napi::Function::New<CloseMemory>(env, "closeMemory"));
   exports.Set("shareMemory", Napi::Function::New<ShareMemory>(env, "shareMemory"));
   exports.Set("attachMemory", Napi::Function::New<AttachMemory>(env, "attachMemory"));
