@@ -18,6 +18,9 @@ export {
   type CopyOptions,
   type DurabilityMethod,
   type FilePiece,
+  type HeapClassStatistics,
+  type HeapFinding,
+  type HeapStatistics,
   type Memory,
   type MemoryToken,
   NativeMemory,
@@ -79,3 +82,12 @@ export {
   printPoolSet,
   renderMistakes,
 } from './poolset/index.js'
+export {
+  Block,
+  Vmem,
+  type VmemCheck,
+  type VmemFunctions,
+  type VmemOptions,
+  type VmemRegion,
+  type VmemToken,
+} from './vmem/index.js'

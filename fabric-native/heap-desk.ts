@@ -29,7 +29,7 @@ function openDesk(native: NativeBinding): HeapDesk {
   const words = new Uint32Array(buffer)
   const { heapMallocShort, heapFreeShort } = native
 
-  const long = (call: () => void, seat: number, first: number, second = 0): number => {
+  const long = (call: () => void, seat: number, first: number, second: number): number => {
     if (typeof first !== 'number' || typeof second !== 'number') return heapStatus.wrongArgument
     words[shortRegister.seat] = seat
     registers[register.first] = first
@@ -39,7 +39,7 @@ function openDesk(native: NativeBinding): HeapDesk {
   }
   return {
     malloc(seat, size) {
-      if (size >>> 0 !== size) return long(native.heapMalloc, seat, size)
+      if (typeof size !== 'number' || size >>> 0 !== size) return long(native.heapMalloc, seat, size, 0)
       words[shortRegister.seat] = seat
       words[shortRegister.first] = size
       heapMallocShort()
@@ -47,16 +47,16 @@ function openDesk(native: NativeBinding): HeapDesk {
       return result === longResult ? (registers[register.result] as number) : result
     },
     free(seat, offset) {
-      if (offset >>> 0 !== offset) return long(native.heapFree, seat, offset)
+      if (typeof offset !== 'number' || offset >>> 0 !== offset) return long(native.heapFree, seat, offset, 0)
       words[shortRegister.seat] = seat
       words[shortRegister.first] = offset
       heapFreeShort()
       const result = words[shortRegister.result] as number
       return result === longResult ? (registers[register.result] as number) : result
     },
-    calloc: (seat, size) => long(native.heapCalloc, seat, size),
+    calloc: (seat, size) => long(native.heapCalloc, seat, size, 0),
     realloc: (seat, offset, size) => long(native.heapRealloc, seat, offset, size),
     alignedAlloc: (seat, alignment, size) => long(native.heapAlignedAlloc, seat, alignment, size),
-    usableSize: (seat, offset) => long(native.heapUsableSize, seat, offset),
+    usableSize: (seat, offset) => long(native.heapUsableSize, seat, offset, 0),
   }
 }

@@ -16,7 +16,17 @@ export {
   type ServiceCounters,
   type Ticket,
 } from './fabric.js'
-export { allocateFile, allocateFileSync, fileSystemKind, lockFile, mappableSize, unsafeShutdowns } from './file.js'
+export {
+  allocateFile,
+  allocateFileSync,
+  fileSystemKind,
+  lockFile,
+  mappableSize,
+  openUnnamedFile,
+  unsafeShutdowns,
+} from './file.js'
+export type { HeapClassStatistics, HeapFinding, HeapStatistics } from './heap-binding.js'
 export type { CopyOptions, DurabilityMethod, FilePiece, Memory } from './memory.js'
 export { attachLanes, nativeFabric } from './native-fabric.js'
+export { type HeapRegion, type HeapToken, leastHeapSize, NativeHeap } from './native-heap.js'
 export { attachMemory, type MemoryToken, NativeMemory } from './native-memory.js'

@@ -181,7 +181,8 @@ export class NativeHeap {
       return call()
     } catch (cause) {
       if (!isNativeFailure(cause)) throw cause
-      const code = cause.code === errno.EBADF ? 'ERR_CLOSED' : cause.code === errno.EINVAL ? 'ERR_HEAP_SIZE' : 'ERR_DISK_FULL'
+      const code =
+        cause.code === errno.EBADF ? 'ERR_CLOSED' : cause.code === errno.EINVAL ? 'ERR_HEAP_SIZE' : 'ERR_DISK_FULL'
       throw RpmemError.wrap(code, cause.message, systemError(cause), { facts, errno: cause.code })
     }
   }
@@ -209,5 +210,8 @@ function requireRegion(memory: NativeMemory, offset: number, size: number, capac
 }
 
 function notNumbers(): RpmemError {
-  return new RpmemError('ERR_ARGUMENT', 'sizes, offsets and alignments are integers from 0 to 2^53 - 1, alignments powers of two')
+  return new RpmemError(
+    'ERR_ARGUMENT',
+    'sizes, offsets and alignments are integers from 0 to 2^53 - 1, alignments powers of two',
+  )
 }

@@ -30,20 +30,24 @@ int64_t Heap::MallocAny(HeapThread& thread, uint64_t size) {
 }
 
 int64_t Heap::MallocSmall(HeapThread& thread, uint32_t size_class) {
-  while (Pass(thread)) {
-    CurrentRun& run = thread.current[size_class];
-    if (run.free != 0 || (run.head != 0 && run.Advance())) [[likely]] {
-      uint64_t offset = run.Take();
-      ++thread.counts.allocated[size_class];
-      thread.gate.Leave();
-      return static_cast<int64_t>(offset);
-    }
+  CurrentRun& run = thread.current[size_class];
+  if (!Pass(thread)) return kClosed;
+  if (run.free != 0 || (run.head != 0 && run.Advance())) [[likely]] {
+    int64_t offset = TakeBlock(thread, size_class);
     thread.gate.Leave();
-    std::lock_guard lock(mutex_);
-    if (closed_) return kClosed;
-    if (!Refill(thread, size_class)) return kExhausted;
+    return offset;
   }
-  return kClosed;
+  thread.gate.Leave();
+  // The block is taken before the lock is given up: otherwise two threads could take the last run from each other for ever.
+  std::lock_guard lock(mutex_);
+  if (closed_) return kClosed;
+  return Refill(thread, size_class) ? TakeBlock(thread, size_class) : static_cast<int64_t>(kExhausted);
+}
+
+// Inside the gate or under the lock, of a run with room.
+int64_t Heap::TakeBlock(HeapThread& thread, uint32_t size_class) {
+  ++thread.counts.allocated[size_class];
+  return static_cast<int64_t>(thread.current[size_class].Take());
 }
 
 int64_t Heap::MallocLarge(HeapThread& thread, uint64_t size, uint64_t alignment, bool zeroed) {

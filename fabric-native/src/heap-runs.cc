@@ -85,6 +85,7 @@ void Heap::TakeUp(HeapThread& thread, uint32_t size_class, uint64_t head) {
   CurrentRun& run = thread.current[size_class];
   run = {head, BitmapOf(head), head * kPageBytes + shape.first, shape.size, shape.inverse, shape.BlocksIn(node.pages)};
   run.TurnTo(0);
+  if (run.free == 0) run.Advance();
 }
 
 bool Heap::Adopt(HeapThread& thread, uint32_t size_class) {

@@ -62,8 +62,8 @@ struct alignas(64) CurrentRun {
   // To the next word with a free block; false if the run is full.
   bool Advance() {
     uint32_t count = BitmapWords(blocks);
-    for (uint32_t step = 1; step <= count; ++step) {
-      TurnTo((word + step) % count);
+    for (uint32_t step = 1, from = word; step <= count; ++step) {
+      TurnTo((from + step) % count);
       if (free != 0) return true;
     }
     return false;

@@ -173,6 +173,7 @@ class Heap {
   bool Pass(HeapThread& thread);
   int64_t MallocAny(HeapThread& thread, uint64_t size);
   int64_t MallocSmall(HeapThread& thread, uint32_t size_class);
+  int64_t TakeBlock(HeapThread& thread, uint32_t size_class);
   int64_t MallocLarge(HeapThread& thread, uint64_t size, uint64_t alignment, bool zeroed);
   uint64_t TakeCached(HeapThread& thread, uint64_t pages);
   uint64_t TakePages(HeapThread& thread, uint64_t pages, uint64_t alignment, bool zeroed);

@@ -66,22 +66,23 @@ class Worker {
 
   uint64_t SomeSize() {
     switch (Below(16)) {
-      case 0: return Below(300000);
-      case 1: return Below(20000);
-      default: return Below(uint64_t{1} << Below(12));
+      case 0: return Below(100000);
+      case 1: return Below(10000);
+      default: return Below(uint64_t{1} << Below(11));
     }
   }
 
   void Step() {
     uint64_t dice = Below(100);
-    if (dice < 45) return Allocate();
-    if (dice < 60) return Resize();
+    // More is asked for than freed: the heap is full most of the time.
+    if (dice < 58) return Allocate();
+    if (dice < 66) return Resize();
     if (own_.empty()) return;
     size_t at = Below(own_.size());
     std::swap(own_[at], own_.back());
     Block block = own_.back();
     own_.pop_back();
-    if (dice < 85) return Release(block);
+    if (dice < 88) return Release(block);
     exchange_.Put(block);
     if (exchange_.Take(block)) Release(block);
   }
