@@ -1,9 +1,11 @@
+import { benchHeap } from './heap.js'
 import { readOptions, usage } from './options.js'
 import { benchPersist } from './persist.js'
-import { checkReach, persistReach } from './reach.js'
+import { checkReach, heapReach, persistReach } from './reach.js'
 import { Report } from './row.js'
 
 const benches = {
+  heap: { run: benchHeap, reach: heapReach },
   persist: { run: benchPersist, reach: persistReach },
 } as const
 

@@ -11,6 +11,7 @@ export interface BenchOptions {
 
 export const usage = `usage: npm run bench -- NAME [--json FILE] [--quick] [--check]
 
+  heap      malloc and free in a volatile pool, beside Buffer's and two empty calls of the addon
   persist   one persist and many, over each provider, beside a plain TCP exchange
 
   --json FILE  writes one JSON object a line

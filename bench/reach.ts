@@ -66,6 +66,37 @@ export const persistReach: readonly Reach[] = [
   atMost('create over SSH: at most 400 ms', { mode: 'create' }, 400, row => row.p50Us / 1000),
 ]
 
+const heapRow = (rows: readonly Row[], match: Match) => find(rows, { bench: 'heap', provider: 'vmem', ...match })
+
+const heapOverFloor = (name: string, match: Match, limit: number): Reach => ({
+  name,
+  judge(rows) {
+    const row = heapRow(rows, match)
+    return row && { seen: row.p50Us / row.floorUs, limit, pass: row.p50Us <= limit * row.floorUs }
+  },
+})
+
+const heapThreads = (bytes: number): Reach => ({
+  name: `malloc and free of ${bytes} B: two threads at least 1.5 × one`,
+  judge(rows) {
+    const [one, two] = [1, 2].map(lanes => heapRow(rows, { mode: 'offsets, threads', bytes, lanes }))
+    const seen = one && two && two.opsPerSecond / one.opsPerSecond
+    return seen === undefined ? undefined : { seen, limit: 1.5, pass: seen >= 1.5 }
+  },
+})
+
+export const heapReach: readonly Reach[] = [
+  heapOverFloor('malloc and free of 64 B, offsets: at most 2 × two empty calls', { mode: 'offsets', bytes: 64 }, 2),
+  ...[KiB, 64 * KiB, MiB].map(bytes =>
+    heapOverFloor(
+      `malloc and free of ${bytes} B, Buffers: at most Buffer.allocUnsafeSlow`,
+      { mode: 'Buffers', bytes },
+      1,
+    ),
+  ),
+  ...[64, 64 * KiB].map(heapThreads),
+]
+
 /** Prints a line for each claim; true if all that could be judged hold and none is missing. */
 export function checkReach(reaches: readonly Reach[], rows: readonly Row[]): boolean {
   const verdicts = reaches.map(reach => ({ reach, verdict: reach.judge(rows) }))

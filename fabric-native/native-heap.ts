@@ -28,7 +28,7 @@ export interface HeapRegion {
 }
 
 /**
- * malloc and its kin in a region of mapped memory (docs/vmem.md, docs/adr/0011-own-heap.md). Blocks are named by their offset
+ * malloc and its kin in a region of mapped memory (docs/vmem.md, docs/adr/0015-own-heap.md). Blocks are named by their offset
  * from the begin of the region; 0 is never one. Everything that the heap knows lies in the region, so that after `quiesce` it
  * can be opened again, at another address too. One object belongs to one thread; `share` and `attach` bring the heap to others.
  *
