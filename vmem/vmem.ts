@@ -19,6 +19,7 @@ import {
   isDevice,
   type PoolMemory,
 } from './pool-memory.js'
+import { Stamp } from './stamp.js'
 import { statisticsText } from './statistics-text.js'
 import { checkVersion, majorVersion, minorVersion } from './version.js'
 import { ownBuffer, Windows } from './windows.js'
@@ -71,8 +72,6 @@ export class Vmem {
   readonly #windows: Windows
   readonly #traced = logs(4)
   #size = 0
-  /** Offsets of the Buffers that were handed out; 0 once freed. */
-  readonly #offsets = new WeakMap<Uint8Array, number>()
   readonly #forgotten = new FinalizationRegistry<number>(offset => this.#release(offset))
 
   private constructor({ memory, heap, base }: PoolMemory) {
@@ -181,7 +180,7 @@ export class Vmem {
     if (buffer === null) return this.malloc(size)
     const offset = this.offsetOf(buffer)
     const moved = this.reallocOffset(offset, size)
-    this.#offsets.set(buffer, 0)
+    Stamp.clear(buffer)
     return moved === 0 ? null : this.#handOut(moved, size)
   }
 
@@ -208,7 +207,7 @@ export class Vmem {
   free(buffer: Uint8Array | null): void {
     if (buffer === null) return
     this.freeOffset(this.offsetOf(buffer))
-    this.#offsets.set(buffer, 0)
+    Stamp.clear(buffer)
   }
 
   /** Bytes that the block really has; 0 for null. Source: vmem_malloc_usable_size(3). */
@@ -218,7 +217,7 @@ export class Vmem {
 
   /** Where a Buffer of malloc and its kin lies. @throws ERR_HEAP_POINTER, ERR_HEAP_FREED, ERR_CLOSED */
   offsetOf(buffer: Uint8Array): number {
-    const offset = this.#offsets.get(buffer)
+    const offset = Stamp.read(buffer, this)
     if (offset !== undefined && offset > 0) return offset
     if (this.closed) throw noted('offsetOf', new RpmemError('ERR_CLOSED', 'the pool was closed'))
     throw noted('offsetOf', offset === 0 ? freedBefore() : notHandedOut())
@@ -367,7 +366,7 @@ export class Vmem {
   #handOut(offset: number, size: number): Buffer {
     try {
       const buffer = this.#windows.buffer(this.#base + offset, size)
-      this.#offsets.set(buffer, offset)
+      Stamp.put(buffer, this, offset)
       return buffer
     } catch (error) {
       this.#heap.free(offset)

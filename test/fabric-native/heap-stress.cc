@@ -1,5 +1,5 @@
 // Threads that allocate, free, resize and hand blocks to one another in a small heap, which is examined meanwhile. Compiled
-// and run by heap-native.test.ts, with and without sanitizers. Arguments: threads, rounds a thread, seed, MiB.
+// and run by heap-stress-run.ts, with and without sanitizers. Arguments: threads, rounds a thread, seed, MiB.
 #include <sys/mman.h>
 
 #include <cstdio>
