@@ -7,7 +7,7 @@
 namespace rpmem {
 
 // Runs `initialise` in a thread to which that file is closed, and waits for its end. Where the kernel cannot do that (no
-// Landlock, landlock(7)) it runs there all the same.
+// Landlock, landlock(7)) it runs there all the same. Where there is an RDMA device it runs here, and the file is read.
 void WithoutKernelSymbols(const std::function<void()>& initialise);
 
 }  // namespace rpmem
