@@ -145,6 +145,7 @@ async function live(guest: Guest, afterMs: number): Promise<Life> {
   }
   const end = await guest.ended
   guest.discard()
+  if (!began && !judged) console.error(`exit code ${end.exitCode}: ${lastWords(end)}`)
   return {
     verdict: {
       missing: judged ? missing : undefined,
@@ -181,6 +182,6 @@ function report(seed: number, honest: readonly Cut[], broken: readonly Cut[]): s
 
 export function describe({ machine, number, afterMs, acknowledged, missing, reason }: Cut): string {
   const verdict = missing === undefined ? 'not judged' : `${missing} missing`
-  const why = reason === undefined ? '' : `: ${reason.replaceAll(/[#\p{Cc}]+/gu, ' ')}`
+  const why = reason === undefined ? '' : `: ${reason.replaceAll(/[#{}\p{Cc}]+/gu, ' ').slice(-300)}`
   return `machine ${machine}, cut ${number} after ${afterMs} ms: ${acknowledged} acknowledged, ${verdict}${why}`
 }

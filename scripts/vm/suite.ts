@@ -48,6 +48,12 @@ export async function runGuest(options: GuestOptions): Promise<GuestEnd> {
 
 const setupFailed = 125
 
+/** This machine cannot run it. */
+export function recordAbsence({ name, claim }: Suite, reason: string): void {
+  const facts = { suite: `lab-${name}`, claim, amount: {}, seeds: [], seconds: 0 }
+  recordEvidence({ ...facts, result: 'absent', reason, again: `scripts/lab test ${name}` })
+}
+
 /** Runs a suite, shows what failed in it and leaves its evidence. */
 export async function runSuite({ name, claim, run }: Suite): Promise<string> {
   const started = performance.now()

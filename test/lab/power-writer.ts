@@ -14,6 +14,7 @@ import { join, resolve } from 'node:path'
 import { pageSize } from '../../core/index.js'
 import { Pool } from '../../initiator/index.js'
 import { type PowerPoolName, powerPools, powerRecords } from './power-records.js'
+import { slowClock } from './slow-clock.js'
 
 /**
  * One life of a machine whose plug will be pulled (scripts/vm/power-cuts.ts). First it judges what the life before left of
@@ -75,7 +76,7 @@ async function begin(program: string): Promise<[PowerPoolName, Pool][]> {
   const sets = '/tmp/sets'
   mkdirSync(sets)
   const command = `${process.execPath} ${resolve('dist/cli/rpmemd.js')} --poolset-dir=${sets} --log-file=/tmp/rpmemd.log`
-  const remote = { command, ssh: { program }, lanes: 1, deadlineMs: 60_000 }
+  const remote = { command, ssh: { program }, lanes: 1, deadlineMs: 60_000, clock: slowClock }
   const pools = powerPools.map(async ({ name, master, replica }): Promise<[PowerPoolName, Pool]> => {
     const set = join(sets, `${name}.set`)
     writeFileSync(join(sets, `${name}-replica.set`), `PMEMPOOLSET\n${size} ${replicaOf(name, replica)}\n`)

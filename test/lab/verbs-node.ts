@@ -1,10 +1,11 @@
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import { type Clock, MiB, type PoolAttributes, systemClock, zeroAttributes } from '../../core/index.js'
+import { MiB, type PoolAttributes, zeroAttributes } from '../../core/index.js'
 import { NativeMemory } from '../../fabric-native/index.js'
 import { RemotePool, type RemotePoolCreateOptions } from '../../initiator/index.js'
 import { type RemoteNode, type RemoteNodeOptions, startRemoteNode } from '../fixture/remote-node.js'
 import { rdmaAddress } from './rdma-address.js'
+import { slowClock } from './slow-clock.js'
 
 export const poolSize = 8 * MiB
 
@@ -19,14 +20,7 @@ export const attributes: PoolAttributes = {
   userFlags: Buffer.alloc(16, 5),
 }
 
-/** An emulated processor is some ten times slower than a real one, and a second means a tenth of what it means elsewhere. */
-const slowness = 10
-
-const slowClock: Clock = {
-  nowMs: () => systemClock.nowMs() / slowness,
-  after: (delayMs, callback, holds) => systemClock.after(delayMs * slowness, callback, holds),
-}
-
+/** For what runs on emulated processors. */
 export const patience = { clock: slowClock, deadlineMs: 60_000 }
 
 export interface VerbsNode {
