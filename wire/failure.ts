@@ -52,7 +52,8 @@ export function errorOf(failure: ControlMessage<'failure'>): RpmemError {
   const known = isErrorCode(failure.code)
   const number = (known ? refusalErrno(failure.code as ErrorCode) : undefined) ?? failure.errno
   const facts = known ? failure.facts : { ...failure.facts, remoteCode: failure.code }
-  return new RpmemError(known ? failure.code : 'ERR_REMOTE', failure.message, {
+  const message = failure.message === '' ? `the target failed with ${failure.code} and said no more` : failure.message
+  return new RpmemError(known ? failure.code : 'ERR_REMOTE', message, {
     facts,
     ...(failure.hint === '' ? {} : { hint: failure.hint }),
     ...(number === undefined ? {} : { errno: number }),
