@@ -6,7 +6,7 @@
  *   fabric-end target PROVIDER ADDRESS LANES FILE SIZE MESSAGE
  *     -> port PORT RKEY RADDR, lane N, message N BYTES, down N
  *     <- answer N BYTES (receive again, then send), say N BYTES (send only)
- *   fabric-end initiator PROVIDER ADDRESS LANES FILE SIZE MESSAGE PORT
+ *   fabric-end initiator PROVIDER ADDRESS LANES FILE SIZE MESSAGE PORT [BYTES,BYTES...: sent with each request to connect]
  *     -> lane N, ready, refused N, answer N BYTES, placed N, sent N, data N BYTES, down N
  *     <- send N BYTES, write N OFFSET LENGTH RKEY RADDR, read N LENGTH RKEY ADDRESS, listen N (receive again)
  *
@@ -29,7 +29,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { MAX_LANES = 64, ANSWER = 64, READ_BYTES = 1 << 20, SETUP_MS = 30000 };
+enum { MAX_LANES = 64, ANSWER = 128, GREETING = 256, READ_BYTES = 1 << 20, SETUP_MS = 30000 };
 
 struct lane {
 	struct fid_cq *queue;
@@ -183,15 +183,20 @@ static int lane_of(fid_t endpoint)
 /* The event, or 0 if none came in time, or -1 for an error; where it happened. */
 static int next_event(struct fi_eq_cm_entry *entry, int timeout_ms)
 {
+	union {
+		struct fi_eq_cm_entry entry;
+		uint8_t room[sizeof(struct fi_eq_cm_entry) + GREETING];
+	} read = { 0 };
 	uint32_t event = 0;
-	ssize_t rc = fi_eq_sread(events, &event, entry, sizeof(*entry), timeout_ms, 0);
+	ssize_t rc = fi_eq_sread(events, &event, &read, sizeof(read), timeout_ms, 0);
+	*entry = read.entry;
 	if (rc == -FI_EAVAIL) {
 		struct fi_eq_err_entry failed = { 0 };
 		fi_eq_readerr(events, &failed, 0);
 		entry->fid = failed.fid;
 		return -1;
 	}
-	return rc == (ssize_t)sizeof(*entry) ? (int)event : 0;
+	return rc >= (ssize_t)sizeof(*entry) ? (int)event : 0;
 }
 
 static void accept_lane(int number, struct fi_info *from)
@@ -227,7 +232,17 @@ static void listen_at(void)
 		(unsigned long)fi_mr_key(pool_region), (unsigned long)(uintptr_t)pool);
 }
 
-static void connect_lanes(void)
+static size_t take_bytes(const char *hex, uint8_t *into, size_t room)
+{
+	size_t length = 0;
+	unsigned byte;
+	for (; length < room && sscanf(hex, "%2x", &byte) == 1; hex += 2)
+		into[length++] = (uint8_t)byte;
+	return length;
+}
+
+/* `greetings` has one run of bytes for each lane, or is NULL. */
+static void connect_lanes(const char *greetings)
 {
 	for (int lane = 0; lane < lane_count; lane++) {
 		open_queue(&lanes[lane]);
@@ -235,7 +250,13 @@ static void connect_lanes(void)
 	}
 	for (int lane = 0; lane < lane_count; lane++) {
 		struct fi_eq_cm_entry entry = { 0 };
-		must("fi_connect", fi_connect(lanes[lane].endpoint, info->dest_addr, NULL, 0));
+		uint8_t greeting[GREETING];
+		size_t length = 0;
+		if (greetings != NULL) {
+			length = take_bytes(greetings, greeting, sizeof(greeting));
+			greetings = strchr(greetings, ',') == NULL ? NULL : strchr(greetings, ',') + 1;
+		}
+		must("fi_connect", fi_connect(lanes[lane].endpoint, info->dest_addr, greeting, length));
 		if (next_event(&entry, SETUP_MS) != FI_CONNECTED) {
 			printf("refused %d\n", lane);
 			return;
@@ -277,7 +298,8 @@ static int watch_queue(int number)
 	if (rc == -FI_EAVAIL) {
 		struct fi_cq_err_entry failed = { 0 };
 		fi_cq_readerr(lane->queue, &failed, 0);
-		printf("broken %d %d\n", number, failed.err);
+		/* The provider may lose the event of a connection that ended with an operation under way. */
+		printf("down %d\n", number);
 	}
 	if (rc != 1)
 		return rc == -FI_EAVAIL;
@@ -288,15 +310,6 @@ static int watch_queue(int number)
 	else
 		printf("sent %d\n", number);
 	return 1;
-}
-
-static size_t take_bytes(const char *hex, uint8_t *into, size_t room)
-{
-	size_t length = 0;
-	unsigned byte;
-	for (; length < room && sscanf(hex, "%2x", &byte) == 1; hex += 2)
-		into[length++] = (uint8_t)byte;
-	return length;
 }
 
 static void obey(char *line)
@@ -369,7 +382,7 @@ int main(int count, char **words)
 	if (is_target)
 		listen_at();
 	else
-		connect_lanes();
+		connect_lanes(count > 9 ? words[9] : NULL);
 	converse();
 	return 0;
 }

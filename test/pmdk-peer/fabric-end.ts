@@ -27,11 +27,15 @@ function built(): string {
 
 export interface FabricEndOptions {
   readonly address?: string
+  /** Name of the provider inside libfabric; default sockets, as between ends of PMDK without verbs. */
+  readonly provider?: string
   readonly lanes: number
   /** The memory of this side. */
   readonly file: string
   readonly size: number
   readonly messageRoom: number
+  /** What each request to connect brings along; PMDK's bring nothing. */
+  readonly greetings?: readonly Uint8Array[]
 }
 
 /** fabric-end.c in a process of its own: endpoints as PMDK opens them, bytes as a test makes them. */
@@ -46,8 +50,10 @@ export class FabricEnd {
   #over = false
 
   private constructor(t: Test, role: 'target' | 'initiator', options: FabricEndOptions, port?: number) {
-    const { address = '127.0.0.1', lanes, file, size, messageRoom } = options
-    const words = [role, 'sockets', address, lanes, file, size, messageRoom, ...(port === undefined ? [] : [port])]
+    const { address = '127.0.0.1', provider = 'sockets', lanes, file, size, messageRoom } = options
+    const greetings = options.greetings?.map(bytes => Buffer.from(bytes).toString('hex')).join(',') ?? ''
+    const dialled = port === undefined ? [] : [port, greetings]
+    const words = [role, provider, address, lanes, file, size, messageRoom, ...dialled]
     this.#child = spawn(built(), words.map(String), { stdio: ['pipe', 'pipe', 'inherit'] })
     this.#child.stdin.on('error', () => {})
     createInterface(this.#child.stdout).on('line', line => this.#line(line))
