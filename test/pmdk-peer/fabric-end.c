@@ -15,6 +15,7 @@
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <rdma/fabric.h>
@@ -63,10 +64,13 @@ static void must(const char *call, long code)
 
 static void say_bytes(const char *what, int lane, const uint8_t *bytes, size_t length)
 {
+	static const char digits[] = "0123456789abcdef";
 	printf("%s %d ", what, lane);
-	for (size_t at = 0; at < length; at++)
-		printf("%02x", bytes[at]);
-	printf("\n");
+	for (size_t at = 0; at < length; at++) {
+		putchar_unlocked(digits[bytes[at] >> 4]);
+		putchar_unlocked(digits[bytes[at] & 15]);
+	}
+	putchar_unlocked('\n');
 }
 
 static void find(const char *provider, const char *address, const char *port)
@@ -235,9 +239,10 @@ static void listen_at(void)
 static size_t take_bytes(const char *hex, uint8_t *into, size_t room)
 {
 	size_t length = 0;
-	unsigned byte;
-	for (; length < room && sscanf(hex, "%2x", &byte) == 1; hex += 2)
-		into[length++] = (uint8_t)byte;
+	for (; length < room && isxdigit(hex[0]) && isxdigit(hex[1]); hex += 2) {
+		char digits[3] = { hex[0], hex[1], 0 };
+		into[length++] = (uint8_t)strtoul(digits, NULL, 16);
+	}
 	return length;
 }
 
@@ -312,7 +317,7 @@ static int watch_queue(int number)
 	return 1;
 }
 
-static void obey(char *line)
+static void obey(const char *line)
 {
 	char word[16] = "";
 	int number = 0, read = 0;
@@ -342,18 +347,31 @@ static void obey(char *line)
 	}
 }
 
+/* Obeys every line that is complete; 0 at the end of the input. */
+static int take_commands(void)
+{
+	static char held[1 << 18];
+	static size_t filled;
+	ssize_t got = read(0, held + filled, sizeof(held) - filled - 1);
+	if (got <= 0)
+		return 0;
+	filled += (size_t)got;
+	char *line = held;
+	for (char *end; (end = memchr(line, '\n', filled - (size_t)(line - held))) != NULL; line = end + 1) {
+		*end = '\0';
+		obey(line);
+	}
+	filled -= (size_t)(line - held);
+	memmove(held, line, filled);
+	return 1;
+}
+
 static void converse(void)
 {
-	static char *line;
-	static size_t room;
 	struct pollfd input = { .fd = 0, .events = POLLIN };
 	for (int busy = 0;;) {
-		if (poll(&input, 1, busy ? 0 : 1) > 0) {
-			/* Unbuffered, so that poll sees whatever is left. */
-			if (getline(&line, &room, stdin) <= 0)
-				return;
-			obey(line);
-		}
+		if (poll(&input, 1, busy ? 0 : 1) > 0 && !take_commands())
+			return;
 		busy = 0;
 		for (int lane = 0; lane < lane_count; lane++)
 			busy |= watch_queue(lane);
@@ -372,7 +390,6 @@ int main(int count, char **words)
 	if (lane_count < 1 || lane_count > MAX_LANES)
 		told("lanes", lane_count);
 	setvbuf(stdout, NULL, _IOLBF, 1 << 16);
-	setvbuf(stdin, NULL, _IONBF, 0);
 	int file = open(words[5], O_RDWR);
 	pool = mmap(NULL, pool_size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
 	if (file < 0 || pool == MAP_FAILED)
