@@ -1,7 +1,7 @@
 import t from 'tap'
 import { MiB } from '../../core/index.js'
 import type { Lanes, PersistMethod } from '../../fabric-native/index.js'
-import { bytesOf, vectorText } from '../fixture/vectors.js'
+import { bytesOf, vectorNames, vectorText } from '../fixture/vectors.js'
 import { connectOptions, listenOptions, mark } from './compliance.js'
 import { nativeBed } from './native-bed.js'
 import { type WireOperation, WireTap } from './net-wire.js'
@@ -87,4 +87,8 @@ golden('APM', '02-apm-sockets.txt', words => {
   const at = words.indexOf('-> WRITE 4096 8 01080f161d242b32')
   const asked = ['-> SEND 24 010000000100000000100000000000000800000000000000', '<- SEND 8 0000000001000000']
   return words.toSpliced(at + 1, 2, ...asked)
+})
+
+t.test('every captured conversation of lanes is repeated here', async t => {
+  t.strictSame(vectorNames('inband'), ['01-gpspm-sockets.txt', '02-apm-sockets.txt'])
 })

@@ -71,10 +71,30 @@ async function conversation(t: Test, vector: Vector): Promise<void> {
   sameBytes(t, Buffer.concat(received), Buffer.concat(requests.map(({ bytes }) => bytes)), 'the bytes of librpmem')
 }
 
-/** Sessions of librpmem with a daemon that answered; removals have no messages, the raw ones were made by hand. */
-const spoken = sessions().filter(
-  ({ name, bursts }) => Number(name.slice(0, 2)) < 40 && bursts.some(({ from }) => from === 'initiator'),
-)
+/** Sessions in which an initiator says nothing that ours would say, by what they show instead. */
+const unspoken = {
+  'removals have no messages': ['08-remove-busy', '09-remove', '10-remove-missing-part', '11-remove-force-poolset'],
+  'the daemon did not start': ['28-initial-status-error', '29-initial-status-missing'],
+  'a request that is malformed': [
+    '40-raw-version-0.2',
+    '42-raw-provider-3',
+    '43-raw-unknown-type',
+    '45-raw-name-not-terminated',
+    '47-raw-size-too-small',
+  ],
+  'the daemon died of it': ['44-raw-nlanes-0', '49-raw-set-attr-first', '51-raw-set-attr-zero-on-headers'],
+  'nothing was asked': ['53-raw-eof-after-status'],
+}
+const silent: readonly string[] = Object.values(unspoken).flat()
+const spoken = sessions().filter(({ name }) => !silent.includes(name))
+
+t.test('every captured session is repeated, or is known to have nothing for an initiator to say', async t => {
+  t.strictSame(
+    sessions().map(({ name }) => name),
+    [...spoken.map(({ name }) => name), ...silent].sort(),
+  )
+  t.ok(spoken.every(({ bursts }) => bursts.some(({ from }) => from === 'initiator')))
+})
 
 function captured(name: string): Vector {
   const vector = sessions().find(session => session.name === name)
@@ -82,7 +102,6 @@ function captured(name: string): Vector {
   return vector
 }
 
-t.ok(spoken.length >= 15, 'the captured sessions are there')
 for (const vector of spoken) {
   t.test(`we say to the daemon of ${vector.name} what librpmem said`, t => conversation(t, vector))
 }
