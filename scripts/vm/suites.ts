@@ -9,7 +9,10 @@ export const suites: readonly Suite[] = [
     claim:
       'Over RDMA verbs (Soft-RoCE) the fabric and pools keep what they promise, in both dialects and with both methods',
     run: () =>
-      runInGuest('verbs', { files: ['verbs-fabric', 'verbs-memory', 'verbs-pool', 'verbs-absence'], limitMs: 400_000 }),
+      runInGuest('verbs', {
+        files: ['verbs-absence', 'locked-memory', 'verbs-fabric', 'verbs-memory', 'verbs-pool'],
+        limitMs: 400_000,
+      }),
   },
   {
     name: 'storage',
