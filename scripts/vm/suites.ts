@@ -2,7 +2,7 @@ import { runHosts } from './hosts.js'
 import { runPowerCuts } from './power-cuts.js'
 import { runInGuest, type Suite } from './suite.js'
 
-/** What scripts/lab test runs, and CI. */
+/** What scripts/lab test runs. */
 export const suites: readonly Suite[] = [
   {
     name: 'verbs',
