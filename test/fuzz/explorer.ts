@@ -58,3 +58,5 @@ const textOf = (error: unknown): string => (error instanceof Error ? (error.stac
 
 assert(parentPort !== null, 'the explorer is a thread')
 parentPort.postMessage(await main(workerData as ExplorerTask))
+// In order, so that a target can remove what it made.
+process.exit()

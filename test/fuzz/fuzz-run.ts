@@ -23,10 +23,11 @@ export function fuzzRun(
     const settle = (report: ExplorerReport) => {
       clearInterval(watch)
       resolve(report)
-      void worker.terminate()
     }
-    const fail = (text: string) =>
+    const fail = (text: string) => {
+      void worker.terminate()
       settle({ runs: watched.count, features: 0, corpus: [], failure: { input: watched.input, text } })
+    }
     let [seen, since] = [-1, 0]
     const watch = setInterval(() => {
       const now = performance.now()
