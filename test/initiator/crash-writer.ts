@@ -1,6 +1,6 @@
-import { writeSync } from 'node:fs'
 import { NativeMemory } from '../../fabric-native/index.js'
 import { RemotePool, type RemotePoolOptions } from '../../initiator/index.js'
+import { say } from '../fixture/say.js'
 
 /**
  * Persists one record after another on a target and tells each confirmed number on standard output, until it is killed or
@@ -18,9 +18,9 @@ try {
     new DataView(view.buffer, view.byteOffset, 8).setBigUint64(0, BigInt(number))
     if (number % 2 === 0) pool.persistSync(offset, 64)
     else await pool.persist(offset, 64)
-    writeSync(1, `${number}\n`)
+    say(number)
   }
 } catch (error) {
-  writeSync(1, `lost ${error instanceof Error && 'code' in error ? error.code : error}\n`)
+  say(`lost ${error instanceof Error && 'code' in error ? error.code : error}`)
 }
 await pool.close()

@@ -1,8 +1,9 @@
 import { equal } from 'node:assert/strict'
 import { once } from 'node:events'
-import { writeFileSync, writeSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { systemClock } from '../../core/index.js'
 import { Pool } from '../../initiator/index.js'
+import { say } from '../fixture/say.js'
 import { Script } from './shape-proof.js'
 import type { HostOptions } from './target-host.js'
 
@@ -12,7 +13,6 @@ import type { HostOptions } from './target-host.js'
  */
 const [how = '', set = '', file = '', options = '{}'] = process.argv.slice(2)
 const remote = { ...(JSON.parse(options) as HostOptions), lanes: 4 }
-const say = (text: string) => writeSync(1, `${text}\n`)
 
 async function create(): Promise<void> {
   const pool = await Pool.create(set, { remote })

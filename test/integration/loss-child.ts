@@ -1,7 +1,7 @@
 import { once } from 'node:events'
-import { writeSync } from 'node:fs'
 import { RpmemError } from '../../core/index.js'
 import { Pool } from '../../initiator/index.js'
+import { say } from '../fixture/say.js'
 import { Load } from './load.js'
 import type { HostOptions } from './target-host.js'
 
@@ -10,7 +10,6 @@ const [how = '', set = '', options = '{}'] = process.argv.slice(2)
 const remote = { ...(JSON.parse(options) as HostOptions), lanes: 2 }
 const pool = how === 'create' ? await Pool.create(set, { remote }) : await Pool.open(set, { remote })
 const load = new Load(pool)
-const say = (text: string) => writeSync(1, `${text}\n`)
 
 const ways: Readonly<Record<string, () => unknown>> = {
   create: () => say('created'),

@@ -1,5 +1,5 @@
-import { writeSync } from 'node:fs'
 import { Pool } from '../../initiator/index.js'
+import { say } from '../fixture/say.js'
 import { recordWords, slotCount, slotSize } from '../pool/records.js'
 import type { HostOptions } from './target-host.js'
 
@@ -7,9 +7,6 @@ import type { HostOptions } from './target-host.js'
 const [how = '', set = '', options = '{}'] = process.argv.slice(2)
 const remote = { ...(JSON.parse(options) as HostOptions), lanes: 2 }
 const pool = await Pool.open(set, { remote })
-
-/** The pipe has it when the call returns: a confirmation that was said survives the kill. */
-const say = (text: string | number) => writeSync(1, `${text}\n`)
 
 /** Writes records 1, 2, 3 … round and round, and says the number of each that was confirmed. */
 const ways: Readonly<Record<string, () => unknown>> = {

@@ -1,24 +1,12 @@
-import { readdirSync, writeSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { hasCode, systemCode } from '../../core/index.js'
+import { hasCode } from '../../core/index.js'
 import { Pool } from '../../pool/index.js'
+import { say } from '../fixture/say.js'
 import { recordWords, slotCount, slotSize } from './records.js'
 
 /** A process of its own around one pool: `hold`, `create` or `write` and the path of a pool set. */
 const [role, set] = process.argv.slice(2)
-/** The pipe has it when the call returns: a confirmation that was said survives the kill. */
-function say(line: string): void {
-  for (;;) {
-    try {
-      writeSync(1, `${line}\n`)
-      return
-    } catch (error) {
-      // The pipe is full as long as its reader is slower.
-      if (systemCode(error) !== 'EAGAIN') throw error
-    }
-  }
-}
-
 /** Keeps the pool open until standard input ends. */
 async function hold(path: string): Promise<void> {
   const pool = await Pool.open(path)
