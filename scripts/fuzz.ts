@@ -30,6 +30,8 @@ interface Limits {
 }
 
 const nativeSmokeRuns = 200_000
+/** A planted failure ends the run when it is found; the seed decides how soon. */
+const nativePlantedRuns = 20_000_000
 /** Of a corpus in TypeScript, the inputs that have taken most branches. */
 const keptInputs = 40
 const smokeSeed = 20261121
@@ -60,7 +62,8 @@ function keepScript(name: string, target: FuzzTarget, found: readonly { input: U
 
 function fuzzNative(name: string, { seed, seconds, keep }: Limits): Result {
   buildNative(name)
-  const { runs, failure } = runNative(name, seed, seconds > 0 ? 0 : nativeSmokeRuns, seconds)
+  const smokeRuns = mustFail(name) ? nativePlantedRuns : nativeSmokeRuns
+  const { runs, failure } = runNative(name, seed, seconds > 0 ? 0 : smokeRuns, seconds)
   if (keep) console.log(`${keepNative(name)} inputs kept`)
   if (mustFail(name)) return { runs, ...(failure ? {} : { complaint: 'the planted failure was not seen' }) }
   if (failure === undefined) return { runs }
