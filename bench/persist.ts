@@ -89,7 +89,7 @@ function benchSync({ provider, remote, report, options }: Subject, bytes: number
 
 function benchFlush({ provider, remote, report, options }: Subject): void {
   const bytes = 64
-  const sample = sampleSync(roundsOf(bytes, options, provider) / 4, round => {
+  const sample = sampleSync(Math.ceil(roundsOf(bytes, options, provider) / 4), round => {
     for (let n = 0; n < 16; n++) remote.flush(placeOf(round * 16 + n, bytes), bytes, laneOptions[0])
     remote.drainSync(laneOptions[0])
   })

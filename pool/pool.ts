@@ -274,9 +274,9 @@ export class Pool extends EventEmitter<PoolEvents> {
    */
   async verify(options: VerifyOptions = {}): Promise<Verification[]> {
     this.#assertUsable()
-    const { size, base, master, clock = systemClock } = this.#assembly
+    const { base, master, clock = systemClock } = this.#assembly
     const others = this.#assembly.replicas.filter(replica => replica !== master)
-    const request = { ...options, master: this.#memory, base, size, clock }
+    const request = { ...options, master: this.#memory, base, size: this.#whole, clock }
     const work = Promise.all(others.map(replica => verify(request, verifiable(replica, this.#memory))))
     return this.#counted(work)
   }

@@ -75,6 +75,8 @@ t.test('new space is zeros on every local replica, and what is persisted there i
   pool.memcpyPersistSync(8 * MiB, pattern(MiB))
   await pool.persist(8 * MiB, MiB)
   pool.memsetPersistSync(pool.size - 100, 7, 100)
+  const [copy] = await pool.verify()
+  t.match(copy, { comparedBytes: pool.size, differing: [] }, 'what has grown is compared as well')
   await pool.close()
   t.same(bed.files('copy'), ['000000.pmem', '000001.pmem'])
   const [left, right] = ['two', 'copy'].map(name => new Uint8Array(readFileSync(join(bed.at, name, '000001.pmem'))))
