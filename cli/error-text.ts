@@ -22,10 +22,10 @@ export function errorText(error: unknown, io: ErrorFace, lead = paintFor(io).bad
       '\n',
     )
   }
-  const [first = String(error), ...causes] = describe(error)
+  const [first = String(error), ...causes] = describe(error).map(visible)
   const lines = [`${lead} ${first}`, ...causes.map(cause => `  because ${indented(cause)}`)]
   if (isRpmemError(error)) lines.push(...details(error).map(text => paintFor(io).faint(`  ${text}`)))
-  return [...broken([...lines, `  hint: ${isRpmemError(error) ? error.hint : defect}`]), ''].join('\n')
+  return [...broken([...lines, `  hint: ${isRpmemError(error) ? visible(error.hint) : defect}`]), ''].join('\n')
 }
 
 const defect = 'This is a defect of rpmem and not of what you gave it; please report what you did.'
@@ -39,7 +39,9 @@ export function errorJson(error: unknown): object {
 }
 
 function details(error: RpmemError): string[] {
-  const lines = Object.entries(printable(error)).map(([name, value]) => `${name}: ${indented(String(value))}`)
+  const lines = Object.entries(printable(error)).map(
+    ([name, value]) => `${visible(name)}: ${indented(visible(String(value)))}`,
+  )
   return error.durability === undefined ? lines : [...lines, `durable: ${error.durability}`]
 }
 
@@ -47,5 +49,8 @@ function printable(error: RpmemError): Record<string, unknown> {
   const entries = Object.entries(error.facts).filter(([, value]) => value !== undefined)
   return Object.fromEntries(entries.map(([name, value]) => [name, typeof value === 'bigint' ? String(value) : value]))
 }
+
+/** What a target says must not command the terminal. */
+const visible = (text: string): string => text.replace(/[^\P{C}\n\t]/gu, '\u00b7')
 
 const indented = (text: string): string => text.trimEnd().replaceAll('\n', '\n    ')

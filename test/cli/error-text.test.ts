@@ -59,3 +59,11 @@ t.test('mistakes of a pool set are counted, shown with their lines, and followed
   t.match(text, /^error ERR_POOLSET_SYNTAX: a mistake in a\.set\na\.set:2:4: odd\n {2}2 \| 8M relative\n/)
   t.match(text, /\n {2}hint: .*\n$/)
 })
+
+t.test('nothing that a target says commands the terminal', async t => {
+  const red = '\u001b[31mred\u0007\r'
+  const hostile = new RpmemError('ERR_REMOTE', red, { cause: new Error(red), facts: { [red]: red }, hint: red })
+  const text = errorText(hostile, pipe)
+  t.notMatch(text, /[^\P{C}\n]/u)
+  t.equal(text.match(/·\[31mred··/g)?.length, 5, 'it is shown all the same')
+})
