@@ -34,6 +34,20 @@ class LaneEngine::Caller {
   LaneEngine& engine_;
 };
 
+// Whoever may take the wheel of closed lanes, or wants it in vain, leaves nothing behind in the inbox: no thread looks after it.
+class LaneEngine::Sweeper {
+ public:
+  explicit Sweeper(LaneEngine& engine) : engine_(engine) {}
+  ~Sweeper() {
+    if (engine_.closing_.load()) engine_.Sweep();
+  }
+  Sweeper(const Sweeper&) = delete;
+  Sweeper& operator=(const Sweeper&) = delete;
+
+ private:
+  LaneEngine& engine_;
+};
+
 LaneEngine::LaneEngine(ConnectTerms terms)
     : terms_(std::move(terms)), caller_vigil_(SpinOf(terms_.provider)), thread_vigil_(SpinOf(terms_.provider)) {}
 
@@ -46,6 +60,7 @@ void LaneEngine::Close() {
   closing_.store(true);
   End({FabricFailure::kClosed, "", 0, "the lanes were closed"});
   if (thread_.joinable()) thread_.join();
+  Sweeper sweeper(*this);
   Caller caller(*this);
   // Never ends, so that there is no way out of the search but with the wheel.
   Operation none;
@@ -106,6 +121,7 @@ void LaneEngine::Leave(const std::shared_ptr<Mailbox>& mailbox) {
 }
 
 void LaneEngine::RunSync(Operation& operation) {
+  Sweeper sweeper(*this);
   Caller caller(*this);
   if (wheel_.TryTake()) {
     DrainInbox();
@@ -121,6 +137,7 @@ void LaneEngine::RunSync(Operation& operation) {
 
 void LaneEngine::FinishSync(Operation& operation) {
   if (operation.finished()) return;
+  Sweeper sweeper(*this);
   Caller caller(*this);
   if (!Seek(operation)) return;
   Grip grip(wheel_);
@@ -129,6 +146,7 @@ void LaneEngine::FinishSync(Operation& operation) {
 }
 
 void LaneEngine::Begin(Operation& operation, bool carry) {
+  Sweeper sweeper(*this);
   if (!wheel_.TryTake()) {
     if (carry) Carry(operation);
     Submit(operation);
@@ -158,6 +176,14 @@ void LaneEngine::Submit(Operation& operation) {
     inbox_filled_.store(true);
   }
   Rouse();
+}
+
+void LaneEngine::Sweep() {
+  while (inbox_filled_.load() && wheel_.TryTake()) {
+    Grip grip(wheel_);
+    if (!down()) return;
+    DrainInbox();
+  }
 }
 
 bool LaneEngine::Seek(Operation& operation) {

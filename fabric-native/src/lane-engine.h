@@ -87,6 +87,7 @@ class LaneEngine {
  private:
   explicit LaneEngine(ConnectTerms terms);
   class Caller;
+  class Sweeper;
   struct Tenant {
     std::shared_ptr<Mailbox> mailbox;
     uint32_t lane;
@@ -112,6 +113,8 @@ class LaneEngine {
 
   // Leaves it to whoever holds the wheel, now or next.
   void Submit(Operation& operation);
+  // Ends what was left in the inbox of lanes that are closed.
+  void Sweep();
   // Lets the engine's thread look after it.
   void Carry(Operation& operation);
   // True: the wheel is taken. False: the operation has ended without.

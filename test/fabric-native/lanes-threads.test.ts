@@ -142,6 +142,20 @@ t.test('when whoever connected closes, every thread hears that they are closed',
   }
 })
 
+t.test('a promise that is asked for after the lanes were closed settles, whoever holds the wheel', async t => {
+  for (let round = 0; round < 30; round++) {
+    const { lanes, local } = await connectPair(t, bed, 2)
+    const crew = new Crew(t, lanes, local as NativeMemory).add('stubborn', 'stubborn', 'stubborn')
+    await crew.heard(1)
+    await lanes.close()
+    t.strictSame(
+      (await crew.heard(2)).map(([, end]) => end),
+      ['all settled', 'all settled', 'all settled'],
+    )
+    await crew.ended()
+  }
+})
+
 for (const provider of ['tcp', 'sockets'] as const) {
   t.test(`${provider}: when the target is killed, every thread hears that it is lost`, async t => {
     const { target, lanes, memory } = await connectProcess(t, provider, 2)

@@ -43,6 +43,18 @@ function busy(): void {
   lanes.start(errand.offset, errand.length)
 }
 
+/** Goes on after the lanes were closed, and tells when each of its promises has been settled. */
+async function stubborn(): Promise<void> {
+  const chain = async (index: number) => {
+    let failures = 0
+    for (let round = 0; failures < 200; round++) {
+      await lanes.persist(placeOf(index + round), piece).catch(() => failures++)
+    }
+  }
+  await Promise.all(Array.from({ length: 16 }, (_, index) => chain(index)))
+  parentPort?.postMessage('all settled')
+}
+
 function blocked(): void {
   try {
     for (let index = 0; ; index++) lanes.persistSync(placeOf(index), piece, { lane: index % lanes.count })
@@ -71,6 +83,11 @@ const errands: Readonly<Record<string, () => unknown>> = {
   busy() {
     busy()
     parentPort?.postMessage('at work')
+  },
+  stubborn() {
+    const settled = stubborn()
+    parentPort?.postMessage('at work')
+    return settled
   },
   blocked() {
     lanes.persistSync(errand.offset, piece)
