@@ -170,7 +170,7 @@ export interface Lanes {
 export interface Fabric {
   /**
    * Which of these providers work here, towards `node` (initiator) or from `source` (target). Loading libfabric takes
-   * some 200 ms the first time: call early, it runs off the event loop.
+   * tens of milliseconds the first time: call early, it runs off the event loop.
    */
   probe(providers: readonly ProviderName[], where: { node?: string; source?: string }): Promise<ProviderReport[]>
   listen(options: ListenOptions): Promise<Service>
