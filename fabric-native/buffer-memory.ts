@@ -13,6 +13,7 @@ import {
   tooLong,
   truncated,
 } from './memory-error.js'
+import { Resizable, type ResizableArrayBuffer } from './resizable-buffer.js'
 
 export interface BufferMemoryOptions {
   /** Default `volatile`. With any other the memory remembers what is durable. */
@@ -41,7 +42,6 @@ export class BufferMemory implements Memory {
     }
     this.size = size
     this.method = options.method ?? 'volatile'
-    // Resizable, because shrinking is the one way to take a buffer away from all who hold a view of it.
     this.#buffer = new Resizable(size, { maxByteLength: size })
     this.#bytes = new Uint8Array(this.#buffer)
     markAsUntransferable(this.#buffer)
@@ -160,12 +160,3 @@ export class BufferMemory implements Memory {
     throw error
   }
 }
-
-/** Of ECMAScript 2024; Node 20 has it, the types of the language level we compile for do not. */
-interface ResizableArrayBuffer extends ArrayBuffer {
-  resize(length: number): void
-}
-const Resizable = ArrayBuffer as unknown as new (
-  length: number,
-  options: { maxByteLength: number },
-) => ResizableArrayBuffer

@@ -1,3 +1,5 @@
+export { type ArenaMemory, type Tracking, type TrackingReason, trackings } from './arena-memory.js'
+export { BufferArenaMemory, type BufferArenaOptions } from './buffer-arena-memory.js'
 export { BufferMemory, type BufferMemoryOptions } from './buffer-memory.js'
 export {
   type ConnectOptions,
@@ -30,3 +32,4 @@ export type { CopyOptions, DurabilityMethod, FilePiece, Memory } from './memory.
 export { attachLanes, nativeFabric } from './native-fabric.js'
 export { type HeapRegion, type HeapToken, leastHeapSize, NativeHeap } from './native-heap.js'
 export { attachMemory, type MemoryToken, NativeMemory } from './native-memory.js'
+export { countPages, eachRun, type PageRuns } from './page-runs.js'

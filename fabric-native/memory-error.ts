@@ -51,6 +51,10 @@ export function notBytes(): RpmemError {
   return new RpmemError('ERR_ARGUMENT', 'the bytes must be a Uint8Array')
 }
 
+export function notImages(): RpmemError {
+  return new RpmemError('ERR_ARGUMENT', 'images of pages must be a Uint8Array of a multiple of 4096 bytes')
+}
+
 /** The storage refused just now; what the range holds on it is unknown. */
 export function refused(code: number, offset: number, length: number): RpmemError {
   return RpmemError.wrap('ERR_MSYNC', 'the range could not be made durable', new SystemError(code, 'msync'), {
