@@ -1,6 +1,8 @@
+import { randomBytes } from 'node:crypto'
+import { linkSync, unlinkSync } from 'node:fs'
 import { type FileHandle, link, lstat, open, unlink } from 'node:fs/promises'
-import { dirname } from 'node:path'
-import { pageSize, RpmemError, systemCode } from '../core/index.js'
+import { dirname, join } from 'node:path'
+import { hasCode, pageSize, RpmemError, systemCode } from '../core/index.js'
 import { DevicePart } from './device-part.js'
 import { FileSync } from './file-sync.js'
 import { type PartPlace, partSize } from './layout.js'
@@ -33,10 +35,8 @@ export class Part {
    * beginning: an attempt that is killed leaves nothing that its owner could not open and judge. Undone on failure.
    */
   static async create(place: PartPlace, storage: Storage): Promise<Part> {
-    const part = (await createFile(place, storage)) ?? (await openFile(place.path))
+    const part = (await createFile(place, storage)) ?? (await Part.open(place, storage))
     try {
-      await part.claim(storage)
-      if (!part.created) await part.checkSize(place.size)
       if (!part.#device) await part.#allocate(place.size, storage)
       return part
     } catch (error) {
@@ -190,21 +190,50 @@ const privateMode = 0o600
 
 /** Undefined if something of that name exists already. */
 async function createFile({ path, staged }: PartPlace, storage: Storage): Promise<Part | undefined> {
-  if (staged) return createStaged(path, storage)
-  const file = await createExclusively(path)
-  return file && Part.adopt(path, true, file)
+  if (await exists(path)) return undefined
+  return staged ? createStaged(path, storage) : createLocked(path, path, storage)
 }
 
-async function createStaged(path: string, storage: Storage): Promise<Part | undefined> {
-  if (await exists(path)) return undefined
+async function createStaged(path: string, storage: Storage): Promise<Part> {
   const name = stagedName(path)
-  let file = await createExclusively(name)
-  if (!file) {
-    await removeLeftOver(name, storage)
-    file = await createExclusively(name)
-  }
-  if (file) return Part.adopt(path, true, file, name)
+  const made = await createLocked(path, name, storage)
+  if (made) return made
+  // One that has gone meanwhile has become a part: somebody else was faster.
+  await removeLeftOver(name, storage).catch((error: unknown) => {
+    throw hasCode(error, 'ERR_PART_MISSING') ? partBusy(path) : error
+  })
+  const again = await createLocked(path, name, storage)
+  if (again) return again
   throw partBusy(path)
+}
+
+/**
+ * A new file that gets its name when it is locked: whoever finds it under that name finds it in use, and of several that make
+ * the same part one has it. Undefined if the name is taken.
+ */
+async function createLocked(path: string, name: string, storage: Storage): Promise<Part | undefined> {
+  const nameless = join(dirname(path), `.rpmem-${randomBytes(8).toString('hex')}`)
+  let file: FileHandle | undefined
+  try {
+    file = await open(nameless, 'wx+', privateMode)
+    if (!takeName(nameless, name, () => storage.lock(file?.fd ?? -1))) throw partBusy(path)
+    return Part.adopt(path, true, file, name === path ? undefined : name)
+  } catch (error) {
+    await file?.close()
+    if (systemCode(error) === 'EEXIST') return undefined
+    throw partError(path, 'create', error)
+  }
+}
+
+/** At one go, so that hardly any crash can leave the first name. */
+function takeName(from: string, to: string, lock: () => boolean): boolean {
+  try {
+    if (!lock()) return false
+    linkSync(from, to)
+    return true
+  } finally {
+    unlinkSync(from)
+  }
 }
 
 /** A file that was never given its own name is nobody's, unless somebody is at it. */
@@ -228,15 +257,6 @@ const exists = (path: string): Promise<boolean> =>
     () => true,
     () => false,
   )
-
-async function createExclusively(path: string): Promise<FileHandle | undefined> {
-  try {
-    return await open(path, 'wx+', privateMode)
-  } catch (error) {
-    if (systemCode(error) === 'EEXIST') return undefined
-    throw partError(path, 'create', error)
-  }
-}
 
 async function openFile(path: string): Promise<Part> {
   try {
