@@ -1,6 +1,7 @@
 import { type Clock, pageSize, RpmemError, systemClock } from '../core/index.js'
 import type { Memory } from '../fabric-native/index.js'
 import { isOutOfStep, KeptReplica } from './kept-replica.js'
+import { LatencyHistogram } from './latency.js'
 import type { LocalReplica } from './local-replica.js'
 import { isFailureOfReplica, PersistError, type ReplicaFailure } from './persist-error.js'
 import { type Level, levelOf, type Policy, reaches, type Terms, termsOf } from './policy.js'
@@ -16,6 +17,8 @@ export interface FanOutOptions extends PersistOptions {
 interface Round {
   readonly at: number
   readonly length: number
+  /** When it began; only where something is measured. */
+  startMs: number
   /** The lane of a drain, which speaks of ranges that were flushed before it. */
   readonly drained: number | undefined
   readonly remotes: (Persisting | undefined)[]
@@ -52,6 +55,8 @@ export class FanOut {
   readonly #terms: Terms
   readonly #clock: Clock
   readonly #lost = new Map<Replica, unknown>()
+  /** Of persists, by remote replica, in their order. */
+  readonly #latencies: readonly LatencyHistogram[]
   /** Called when a kept replica has come into step. */
   readonly #waiting = new Set<() => void>()
 
@@ -65,12 +70,18 @@ export class FanOut {
     this.#locals = assembly.locals
     this.#remotes = assembly.remotes
     this.#replicas = assembly.replicas
+    this.#latencies = this.#remotes.map(() => new LatencyHistogram())
     this.#onLost = onLost
   }
 
   /** Replicas that have failed, and how. */
   get lost(): ReadonlyMap<Replica, unknown> {
     return this.#lost
+  }
+
+  /** How long persists took until a remote replica had answered, by its name. What failed is not among them. */
+  get latencies(): ReadonlyMap<string, LatencyHistogram> {
+    return new Map(this.#remotes.map(({ name }, index) => [name, this.#latencies[index] as LatencyHistogram]))
   }
 
   /** For news that come on their own, such as a target that died while nothing was under way. */
@@ -93,6 +104,7 @@ export class FanOut {
     for (let index = 0; index < this.#remotes.length; index++) {
       try {
         round.remotes[index]?.finishSync()
+        this.#measure(round, index)
       } catch (error) {
         this.#fail(round, this.#remotes[index], error)
       }
@@ -107,6 +119,7 @@ export class FanOut {
       // The usual shape; every function less on this way is a tenth of a microsecond.
       try {
         await only.finish()
+        this.#measure(round, 0)
       } catch (error) {
         this.#fail(round, this.#remotes[0], error)
       }
@@ -223,6 +236,7 @@ export class FanOut {
   #begin(at: number, length: number, options: PersistOptions, stored: boolean, away = false): Round {
     const round = newRound(at, length)
     if (this.#isLost(round, this.#master)) return round
+    if (this.#remotes.length > 0) round.startMs = this.#clock.nowMs()
     const owing = !stored || options.deep === true
     const quick = length <= this.#quickBytes
     if (owing && quick) this.#persistMaster(round, at, length, options)
@@ -277,9 +291,14 @@ export class FanOut {
   async #finish(round: Round, index: number): Promise<void> {
     try {
       await round.remotes[index]?.finish()
+      this.#measure(round, index)
     } catch (error) {
       this.#fail(round, this.#remotes[index], error)
     }
+  }
+
+  #measure({ startMs, remotes }: Round, index: number): void {
+    if (remotes[index]) this.#latencies[index]?.record(this.#clock.nowMs() - startMs)
   }
 
   #try(round: Round, replica: Replica, work: () => void): void {
@@ -335,6 +354,7 @@ const quickBytes = { volatile: Number.POSITIVE_INFINITY, dax: pageSize, msync: -
 const newRound = (at = 0, length = 0, drained?: number): Round => ({
   at,
   length,
+  startMs: 0,
   drained,
   remotes: [],
   local: undefined,

@@ -5,6 +5,7 @@ export { attributesOf, checkAttributes } from './header-attributes.js'
 export { checkHeaders, type HeaderPage } from './header-check.js'
 export type { Keeping } from './keeping.js'
 export type { KeptState } from './kept-replica.js'
+export { LatencyHistogram, type LatencySnapshot } from './latency.js'
 export {
   type HeaderOptions,
   locate,
@@ -14,10 +15,12 @@ export {
   replicaLayout,
 } from './layout.js'
 export { admit } from './lineage-check.js'
+export { metricsText } from './metrics-text.js'
 export { nativeStorage } from './native-storage.js'
 export { PersistError, type ReplicaFailure } from './persist-error.js'
 export type { Level, Policy } from './policy.js'
 export { Pool, type PoolState } from './pool.js'
+export { poolChannels } from './pool-channels.js'
 export type { PoolEvents, ReplicaChange, ReplicaLoss, ReplicaProgress } from './pool-events.js'
 export type {
   CopyPersistOptions,
@@ -28,6 +31,7 @@ export type {
 } from './pool-options.js'
 export { existingPlacesOf, placesOf, setToCreate } from './pool-places.js'
 export type { PoolToken, ReplicaToken } from './pool-share.js'
+export type { PoolChange, PoolStatus, ReplicaReport } from './pool-status.js'
 export { promote } from './promotion.js'
 export { Receipt, type ReplicaReceipt, type ReplicaStatus } from './receipt.js'
 export { RecordFile, type RecordStore, recordPath } from './record-file.js'
@@ -47,7 +51,9 @@ export {
 } from './replica-creation.js'
 export { ReplicaParts } from './replica-parts.js'
 export { type RemoveReplicaPartsRequest, removePart, removeReplicaParts } from './replica-removal.js'
-export { type NotedReplica, readNotes, type SetNotes } from './set-notes.js'
+export { type NotedReplica, notesBeside, readNotes, type SetNotes } from './set-notes.js'
+export { changesAfter, type ReplicaStanding, readSetStatus, type SetStatus } from './set-status.js'
+export { StatusNote, statusPath } from './status-note.js'
 export type { DeviceDax, Storage } from './storage.js'
 export type { Transport, TransportReason } from './transport.js'
 export { formatUuid } from './uuid.js'

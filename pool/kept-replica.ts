@@ -73,6 +73,7 @@ export class KeptReplica implements RemoteReplica {
   #failure: Error | undefined
   #method: DurabilityMethod = 'msync'
   #transport: Transport | undefined
+  #verifiedAt: string | undefined
   #running: Promise<void> | undefined
   #retry: (() => void) | undefined
   #tried: () => void = () => {}
@@ -106,6 +107,11 @@ export class KeptReplica implements RemoteReplica {
 
   get failure(): Error | undefined {
     return this.#failure
+  }
+
+  /** When all of it was last compared and what differed was sent and confirmed; ISO 8601. */
+  get verifiedAt(): string | undefined {
+    return this.#verifiedAt
   }
 
   get attributes(): PoolAttributes | undefined {
@@ -315,7 +321,8 @@ export class KeptReplica implements RemoteReplica {
     const keeping = this.#connectedKeeping()
     const { map, lineage } = this.#options
     const request = this.#request(keeping)
-    if (this.#mustCompare(keeping.record)) {
+    const compares = this.#mustCompare(keeping.record)
+    if (compares) {
       this.#change({ state: 'comparing' })
       await compare(request)
       map.rebase((keeping.record?.lineage ?? lineage.lineage).current.id, true)
@@ -329,6 +336,7 @@ export class KeptReplica implements RemoteReplica {
       await copyMissing(request)
       await this.#confirm()
     } while (!map.isEmpty || map.base !== lineage.current.id)
+    if (compares) this.#verifiedAt = new Date().toISOString()
     this.#change({ state: 'synced' })
   }
 

@@ -3,18 +3,20 @@ import { open, readdir, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { systemCode } from '../core/index.js'
 import { recordPath } from './record-file.js'
+import { statusPath } from './status-note.js'
 
 /**
- * Removes the record of a copy and the maps of what its replicas miss, which lie beside its first part. A file that bears such a
+ * Removes the record of a copy, the maps of what its replicas miss and the note of its state, which lie beside its first part. A file that bears such a
  * name but was not written by us stays.
  */
 export async function removeNotes(first: string): Promise<void> {
   const [folder, name] = [dirname(first), basename(first)]
   const maps = (await readdir(folder)).filter(file => isMapOf(name, file)).map(file => join(folder, file))
-  for (const path of [recordPath(first), ...maps]) if (await isNote(path)) await rm(path, { force: true })
+  for (const path of [recordPath(first), statusPath(first), ...maps])
+    if (await isNote(path)) await rm(path, { force: true })
 }
 
-/** Both kinds begin with these bytes. */
+/** All kinds begin with these bytes. */
 const beginning = Buffer.from('RPMEM')
 
 async function isNote(path: string): Promise<boolean> {

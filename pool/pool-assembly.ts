@@ -1,4 +1,12 @@
-import { assert, type Clock, type PoolAttributes, pageSize, RpmemError, zeroAttributes } from '../core/index.js'
+import {
+  assert,
+  type Clock,
+  type Log,
+  type PoolAttributes,
+  pageSize,
+  RpmemError,
+  zeroAttributes,
+} from '../core/index.js'
 import { type LocalReplicaSpec, localReplicas, type PoolSet, type RemoteReplicaSpec } from '../poolset/index.js'
 import { untilAborted } from './abortable.js'
 import { finishGrowth } from './interrupted-growth.js'
@@ -17,6 +25,7 @@ import { ReplicaKeeper } from './replica-keeper.js'
 import { FileNotes } from './replica-notes.js'
 import type { ReplicaParts } from './replica-parts.js'
 import { toSignature } from './signature.js'
+import { StatusNote, statusPath } from './status-note.js'
 import type { Storage } from './storage.js'
 
 /** Everything a pool is made of, open and checked. */
@@ -42,6 +51,9 @@ export interface Assembly {
   readonly policy?: Policy | undefined
   /** Default: the system's. */
   readonly clock?: Clock | undefined
+  readonly log?: Log | undefined
+  /** Where other processes read how the pool stands; a pool without remote replicas has none. */
+  readonly statusNote?: StatusNote | undefined
 }
 
 /** Creates every replica of the set, or none: after a failure whatever this attempt made is taken back. */
@@ -63,7 +75,10 @@ export async function createAssembly(given: PoolSet, options: CreatePoolOptions 
     await workshop.remotes((connector, request, replica) =>
       connector.create({ ...request, attributes: attributes?.[replica] }),
     )
-    return workshop.assembly()
+    const assembly = workshop.assembly()
+    // What lies there is of another pool that was at this place.
+    assembly.statusNote?.remove()
+    return assembly
   } catch (error) {
     await workshop.undo(true)
     throw aborted(error, options.signal)
@@ -264,7 +279,14 @@ class Workshop {
       keeper: this.#keeper,
       policy: this.#options.policy,
       clock: this.#options.clock,
+      log: this.#options.log,
+      statusNote: this.#statusNote(),
     }
+  }
+
+  #statusNote(): StatusNote | undefined {
+    const beside = this.#remotes.size > 0 ? this.#parts.get(0)?.notesBeside : undefined
+    return beside === undefined ? undefined : new StatusNote(statusPath(beside))
   }
 
   #growth(): PoolGrowth | undefined {

@@ -7,15 +7,18 @@ import { FanOut, type Reached } from './fan-out.js'
 import { isOutOfStep, KeptReplica } from './kept-replica.js'
 import { nativeStorage } from './native-storage.js'
 import { type Assembly, createAssembly, openAssembly } from './pool-assembly.js'
-import type { PoolEvents, ReplicaChange } from './pool-events.js'
+import { poolChannels } from './pool-channels.js'
+import type { PoolEvents, ReplicaChange, ReplicaProgress } from './pool-events.js'
 import { defaultGrowth } from './pool-growth.js'
+import { PoolJournal } from './pool-journal.js'
 import type { CopyPersistOptions, CreatePoolOptions, OpenPoolOptions, PoolPersistOptions } from './pool-options.js'
 import { attachAssembly, type PoolToken, shareAssembly } from './pool-share.js'
+import type { PoolStatus } from './pool-status.js'
 import { Receipt, type ReplicaReceipt, type ReplicaStatus, receiptsOf, statusOf } from './receipt.js'
 import type { AttachRemote } from './remote-connector.js'
 import type { Replica } from './replica.js'
 import { verifiable } from './verifiable.js'
-import { type Verification, type VerifyOptions, verify } from './verification.js'
+import { isEqualThroughout, type Verification, type VerifyOptions, verify } from './verification.js'
 
 /**
  * `failed`: a replica was lost for good; memory can still be read, but nothing can be made durable everywhere any more.
@@ -35,6 +38,7 @@ export class Pool extends EventEmitter<PoolEvents> {
   readonly #memory: Memory
   readonly #assembly: Assembly
   readonly #fanOut: FanOut
+  readonly #journal: PoolJournal
   #wholePlain: readonly ReplicaReceipt[] | undefined
   #wholeDeep: readonly ReplicaReceipt[] | undefined
   readonly #base: number
@@ -80,11 +84,19 @@ export class Pool extends EventEmitter<PoolEvents> {
     this.#base = assembly.base
     this.#whole = assembly.size
     this.#fanOut = new FanOut(assembly, (replica, error) => this.#lose(replica, error))
+    this.#journal = new PoolJournal({
+      view: () => this,
+      latencies: this.#fanOut.latencies,
+      note: assembly.statusNote,
+      clock: assembly.clock,
+      log: assembly.log,
+    })
     for (const remote of assembly.remotes) remote.onLost(error => this.#fanOut.lose(remote, error))
     assembly.keeper?.listen({
       changed: ({ name: replica }, change) => this.#changed({ replica, ...change }),
-      progressed: ({ name: replica }, progress) => this.emit('resync-progress', { replica, ...progress }),
+      progressed: ({ name: replica }, progress) => this.#progressed({ replica, ...progress }),
     })
+    poolChannels.opened.publish({ pool: this })
   }
 
   /** Of the whole pool; `replicas` has that of each. Events tell the changes. Between pmemobj_open(3) and pmemobj_close(3). */
@@ -145,6 +157,14 @@ export class Pool extends EventEmitter<PoolEvents> {
       transport: replica.transport,
       failure: lost.get(replica) ?? replica.failure,
     }))
+  }
+
+  /**
+   * How the pool stands and what has happened to it: plain data, of which other processes read a copy in the note beside the pool
+   * (`rpmem status`). Works until and after close(). Source: none in PMDK.
+   */
+  status(): PoolStatus {
+    return this.#journal.status()
   }
 
   /** For `Pool.attach` in a worker thread; good until close(). Threads of C use the PMEMobjpool of pmemobj_open(3) itself. */
@@ -277,8 +297,8 @@ export class Pool extends EventEmitter<PoolEvents> {
     const { base, master, clock = systemClock } = this.#assembly
     const others = this.#assembly.replicas.filter(replica => replica !== master)
     const request = { ...options, master: this.#memory, base, size: this.#whole, clock }
-    const work = Promise.all(others.map(replica => verify(request, verifiable(replica, this.#memory))))
-    return this.#counted(work)
+    const work = others.map(async replica => this.#verified(await verify(request, verifiable(replica, this.#memory))))
+    return this.#counted(Promise.all(work))
   }
 
   /**
@@ -316,7 +336,9 @@ export class Pool extends EventEmitter<PoolEvents> {
     if (this.#assembly.keeper) outcomes.push(...(await Promise.allSettled([this.#assembly.keeper.close()])))
     outcomes.push(...(await Promise.allSettled([master.close()])))
     this.#state = 'closed'
+    this.#journal.close()
     this.emit('closed')
+    poolChannels.closed.publish({ pool: this })
     const failed = outcomes.find(outcome => outcome.status === 'rejected')
     if (failed) throw failed.reason
   }
@@ -414,7 +436,23 @@ export class Pool extends EventEmitter<PoolEvents> {
     this.#wholeDeep = undefined
     this.#fanOut.stepped()
     if (this.#state === 'closing' || this.#state === 'closed') return
-    queueMicrotask(() => this.emit('replica-state', change))
+    this.#journal.record(change.state, change.replica, change)
+    queueMicrotask(() => {
+      this.emit('replica-state', change)
+      poolChannels.replicaState.publish({ pool: this, ...change })
+    })
+  }
+
+  #progressed(progress: ReplicaProgress): void {
+    this.#journal.progressed(progress.replica, progress)
+    this.emit('resync-progress', progress)
+    poolChannels.resyncProgress.publish({ pool: this, ...progress })
+  }
+
+  #verified(found: Verification): Verification {
+    if (isEqualThroughout(found, this.size)) this.#journal.verified(found.replica)
+    poolChannels.replicaVerified.publish({ pool: this, ...found })
+    return found
   }
 
   #settle(): void {
@@ -425,8 +463,13 @@ export class Pool extends EventEmitter<PoolEvents> {
   #lose(replica: Replica, error: unknown): void {
     if (this.#state !== 'open' && this.#state !== 'failed') return
     this.#state = 'failed'
+    this.#journal.record('lost', replica.name, { error })
+    const loss = { replica: replica.name, kind: replica.kind, error }
     // Listeners run after the operation has told its own caller.
-    queueMicrotask(() => this.emit('replica-lost', { replica: replica.name, kind: replica.kind, error }))
+    queueMicrotask(() => {
+      this.emit('replica-lost', loss)
+      poolChannels.replicaLost.publish({ pool: this, ...loss })
+    })
   }
 }
 

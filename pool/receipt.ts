@@ -37,6 +37,8 @@ export interface ReplicaStatus extends Omit<ReplicaReceipt, 'level'> {
   readonly transport: Transport | undefined
   /** Once it is lost. */
   readonly failure: unknown
+  /** When this process last found all of it equal to the master on the way into step; ISO 8601. */
+  readonly verifiedAt?: string | undefined
 }
 
 /** `reached`: a level for each replica; without it all have got as far as their storage can. An empty list: nowhere yet. */
@@ -55,5 +57,12 @@ export function receiptsOf(
 export function statusOf(replica: Replica, lost: boolean): Omit<ReplicaStatus, 'transport' | 'failure'> {
   const { name, kind, method } = replica
   if (!(replica instanceof KeptReplica)) return { name, kind, method, state: lost ? 'lost' : 'open', missingBytes: 0 }
-  return { name, kind, method, state: replica.state, missingBytes: replica.missingBytes }
+  return {
+    name,
+    kind,
+    method,
+    state: replica.state,
+    missingBytes: replica.missingBytes,
+    verifiedAt: replica.verifiedAt,
+  }
 }

@@ -11,6 +11,8 @@ export interface ResyncProgress {
   readonly doneBytes: number
   readonly leftBytes: number
   readonly bytesPerSecond: number
+  /** At that rate; undefined as long as there is none. */
+  readonly leftMs?: number | undefined
 }
 
 export interface ResyncRequest {
@@ -115,11 +117,13 @@ class Pace {
     const { clock, bytesPerSecond, onProgress, map } = this.#request
     this.#doneBytes += bytes
     const elapsedMs = clock.nowMs() - this.#startMs
+    const leftBytes = this.#phase === 'copying' ? map.dirtyBytes : Math.max(0, this.#wholeBytes - this.#doneBytes)
     onProgress?.({
       phase: this.#phase,
       doneBytes: this.#doneBytes,
-      leftBytes: this.#phase === 'copying' ? map.dirtyBytes : Math.max(0, this.#wholeBytes - this.#doneBytes),
+      leftBytes,
       bytesPerSecond: elapsedMs > 0 ? (this.#doneBytes / elapsedMs) * 1000 : 0,
+      leftMs: elapsedMs > 0 ? (leftBytes * elapsedMs) / this.#doneBytes : undefined,
     })
     if (bytesPerSecond === undefined) return
     const aheadMs = (this.#doneBytes / bytesPerSecond) * 1000 - elapsedMs

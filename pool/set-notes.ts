@@ -4,8 +4,10 @@ import { BufferMemory } from '../fabric-native/index.js'
 import { localReplicas, type PoolSet, remoteReplicas, requirePlan } from '../poolset/index.js'
 import { DirtyMap } from './dirty-map.js'
 import { placesOf } from './pool-places.js'
+import type { PoolStatus } from './pool-status.js'
 import { RecordFile, recordPath } from './record-file.js'
 import { mapPath } from './replica-notes.js'
+import { StatusNote, statusPath } from './status-note.js'
 
 /** What is known on this machine of the copies of a pool, whether the pool is open or not. */
 export interface SetNotes {
@@ -13,6 +15,8 @@ export interface SetNotes {
   readonly record: ReplicaRecord | undefined
   /** Each remote replica, in the order of the pool set. */
   readonly replicas: readonly NotedReplica[]
+  /** As the process saw it that has the pool open or had it last; undefined if none has noted anything. */
+  readonly status: PoolStatus | undefined
 }
 
 export interface NotedReplica {
@@ -30,12 +34,14 @@ export interface NotedReplica {
 export async function readNotes(set: PoolSet, setFile?: string): Promise<SetNotes> {
   const first = notesBeside(set, setFile)
   const { poolSize } = requirePlan(set)
+  // First what may be too good by now, then what is durable before anybody is told of success: together they are not too good.
+  const status = new StatusNote(statusPath(first)).read()
   const replicas = remoteReplicas(set).map(({ node, set: name }) => readMap(first, `${node} ${name}`, poolSize))
-  return { record: new RecordFile(recordPath(first)).read(), replicas: await Promise.all(replicas) }
+  return { status, replicas: await Promise.all(replicas), record: new RecordFile(recordPath(first)).read() }
 }
 
 /** What ReplicaParts.notesBeside is while the copy is open. */
-function notesBeside(set: PoolSet, setFile: string | undefined): string {
+export function notesBeside(set: PoolSet, setFile: string | undefined): string {
   const replica = localReplicas(set)[0]
   assert(replica, 'a pool set has a local replica')
   const [first] = placesOf(replica)

@@ -44,6 +44,13 @@ export interface VerificationRequest extends VerifyOptions {
   readonly clock: Clock
 }
 
+/** Were all bytes of a pool of this size compared, and do they agree by now? */
+export const isEqualThroughout = (found: Verification, size: number): boolean =>
+  found.comparedBytes === size && found.repairedBytes === differingBytes(found)
+
+export const differingBytes = ({ differing }: Verification): number =>
+  differing.reduce((sum, { length }) => sum + length, 0)
+
 const block = 64 * KiB
 const span = 16 * MiB
 /** A block that the program is writing to may differ for a moment; one that differs so often in a row does differ. */

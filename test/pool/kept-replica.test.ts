@@ -69,7 +69,7 @@ t.test('a new pool is in step everywhere, and every copy has the same record', a
   t.strictSame(one.record, two.record)
   t.equal(one.record?.lineage.current.why, 'created')
   const files = readdirSync(directory).map(name => name.replace(/-[0-9a-f]{8}$/, '-…'))
-  t.strictSame(files.sort(), ['a', 'a.missing-…', 'a.missing-…', 'a.record', 'x.set'])
+  t.strictSame(files.sort(), ['a', 'a.missing-…', 'a.missing-…', 'a.record', 'a.status', 'x.set'])
   t.strictSame(levels(await pool.memsetPersist(0, 1, 8)).slice(1), ['received', 'received'])
 })
 

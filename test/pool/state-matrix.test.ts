@@ -159,7 +159,7 @@ t.test('an opening that is aborted leaves nothing, or the pool as it was', async
   const set = writeSet(directory, 'x.set', `2M ${directory}/a`, 'REPLICA node x')
   for (const [way, left] of [
     ['create', ['x.set']],
-    ['open', ['a', 'x.set']],
+    ['open', ['a', 'a.status', 'x.set']],
   ] as const) {
     if (way === 'open') await (await Pool.create(set, { connectRemote: connectorTo(target) })).close()
     const slow = slowConnector(target)
