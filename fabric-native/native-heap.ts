@@ -17,11 +17,14 @@ export interface HeapRegion {
   readonly offset?: number
   /** Default: up to the end of the memory. */
   readonly size?: number
-  /** Up to which size `grow` may go; at most up to the end of the memory. Default `size`. */
+  /**
+   * Up to which size `grow` may go; a 500th of it goes into tables. The memory may be extended to it later, within its
+   * reservation. Default `size`. Of an `existing` heap not more than it was made with.
+   */
   readonly capacity?: number
-  /** The region holds nothing but zeros. Default false. */
+  /** The region holds nothing but zeros, and so does what `grow` adds. Default false. */
   readonly zeroed?: boolean
-  /** Opens the heap that `quiesce` left there instead of making one. */
+  /** Opens the heap that `quiesce` left there instead of making one; `size` may be larger than that of the heap. */
   readonly existing?: boolean
   /** The file that the memory maps from its begin on: freed storage goes back to it. A duplicate is kept. */
   readonly fd?: number
@@ -29,8 +32,12 @@ export interface HeapRegion {
 
 /**
  * malloc and its kin in a region of mapped memory (docs/vmem.md, docs/adr/0015-own-heap.md). Blocks are named by their offset
- * from the begin of the region; 0 is never one. Everything that the heap knows lies in the region, so that after `quiesce` it
- * can be opened again, at another address too. One object belongs to one thread; `share` and `attach` bring the heap to others.
+ * from the begin of the region; 0 is never one. One object belongs to one thread; `share` and `attach` bring the heap to others.
+ *
+ * A heap can outlive its process: after `quiesce` the region holds all that there is to know, as offsets, and nothing of the
+ * process (locks, threads, descriptors). An image of the region that was taken before anybody allocated or freed again can be
+ * opened with `existing`, at another address, in more memory, any number of times; all blocks are there and `check` finds
+ * nothing. Opening reads the tables and writes nothing.
  *
  * Blocks up to 3584 bytes have the alignment of the largest power of two that divides their usable size, larger ones that of
  * pages. What is freed is zeroed up to its first page.
@@ -117,7 +124,11 @@ export class NativeHeap {
     return this.#rarely(() => this.#face.statistics())
   }
 
-  /** Moves everything that threads hold back into the region, which from then on says all that `existing` needs. */
+  /**
+   * Moves everything that threads hold for themselves back into the region, which then says all that `existing` needs, until
+   * the next call that allocates or frees. Any thread may call it; others go on afterwards as before. Writes only what changes:
+   * twice in a row, the second time nothing.
+   */
   quiesce(): void {
     this.#rarely(() => this.#face.quiesce())
   }
@@ -127,7 +138,10 @@ export class NativeHeap {
     return this.#rarely(() => this.#face.purge())
   }
 
-  /** @throws ERR_HEAP_SIZE, ERR_DISK_FULL */
+  /**
+   * Makes the heap larger in its place while others use it.
+   * @throws ERR_HEAP_SIZE beyond the capacity or the end of the memory, or if it is no larger; ERR_DISK_FULL
+   */
   grow(size: number): void {
     this.#rarely(() => this.#face.grow(size), { size, most: this.#rarely(() => this.#face.describe()).capacity })
   }
@@ -203,8 +217,8 @@ function requireRegion(memory: NativeMemory, offset: number, size: number, capac
     const message = `the region begins at ${offset}, which is no multiple of the page size`
     throw new RpmemError('ERR_ARGUMENT', message, { facts: { offset, pageSize } })
   }
-  if (size > capacity || offset + capacity > memory.size) {
-    const message = `a region of ${capacity} bytes at ${offset} leaves a memory of ${memory.size} bytes`
+  if (size > capacity || offset + size > memory.size) {
+    const message = `a region of ${size} bytes at ${offset} leaves a memory of ${memory.size} bytes or its capacity`
     throw new RpmemError('ERR_RANGE', message, { facts: { offset, size, capacity, memory: memory.size } })
   }
 }

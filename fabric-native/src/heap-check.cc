@@ -35,8 +35,8 @@ class Heap::Examination {
     std::span<const uint64_t> first_page{reinterpret_cast<const uint64_t*>(heap_.base_), kPageBytes / 8};
     bool ours = header.magic == kMagic && header.version == kVersion && header.key == heap_.key_;
     Expect(ours, 0, "the header is not that of this heap");
-    bool sizes = header.pages == space_.end() && header.capacity_pages == heap_.capacity_pages_;
-    Expect(sizes && header.sum == SumOf(header, first_page), 0, "the header was changed");
+    bool unchanged = std::memcmp(&header, &heap_.header_, sizeof header) == 0;
+    Expect(unchanged && header.sum == SumOf(header, first_page), 0, "the header was changed");
     for (uint64_t at = 0; at < space_.first_page(); ++at) {
       Expect(space_.Describes(at, {PageKind::kMetadata, 0, 0, at}), TableOffset(at), "the table lost a page of metadata");
     }

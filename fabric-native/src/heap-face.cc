@@ -152,10 +152,17 @@ Napi::Value Purge(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(RequireOpen(info).heap()->Purge()));
 }
 
+// The memory may have been extended since the heap was opened, or still have to be.
+int GrowInMemory(const HeapHandle& handle, uint64_t size) {
+  const Mapping& mapping = *handle.shared()->mapping;
+  auto offset = static_cast<uint64_t>(handle.heap()->base() - mapping.base());
+  return mapping.Contains(offset, size) ? handle.heap()->Grow(size) : EINVAL;
+}
+
 void Grow(const Napi::CallbackInfo& info) {
   uint64_t size = 0;
   bool right = info[0].IsNumber() && ToCount(info[0].As<Napi::Number>().DoubleValue(), size);
-  int code = right ? RequireOpen(info).heap()->Grow(size) : EINVAL;
+  int code = right ? GrowInMemory(RequireOpen(info), size) : EINVAL;
   if (code != 0) throw NativeError(info.Env(), code, "heap", "the heap cannot grow");
 }
 
@@ -222,7 +229,7 @@ Napi::Value OpenHeap(const Napi::CallbackInfo& info) {
   std::shared_ptr<Mapping> mapping = arguments.Memory("memory");
   uint64_t offset = arguments.Number("offset", 0, mapping->size());
   uint64_t size = arguments.Number("size", 0, mapping->size() - offset);
-  uint64_t capacity = arguments.Number("capacity", size, mapping->size() - offset);
+  uint64_t capacity = arguments.Number("capacity", size, heap::kMaxCapacity);
   if (reinterpret_cast<uintptr_t>(mapping->base() + offset) % heap::kPageBytes != 0)
     throw NativeError(env, EINVAL, "heap", "the region does not begin on a page");
   int fd = -1;

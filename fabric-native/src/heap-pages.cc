@@ -168,7 +168,9 @@ bool PageSpace::FillHoles(uint64_t page, uint64_t pages) {
       continue;
     }
     auto offset = static_cast<off_t>(storage_.offset + begin * kPageBytes);
-    if (fallocate(storage_.fd, FALLOC_FL_KEEP_SIZE, offset, static_cast<off_t>((at - begin) * kPageBytes)) != 0) return false;
+    auto length = static_cast<off_t>((at - begin) * kPageBytes);
+    // Without a file they are zeros like others: the image was made of a heap that had one.
+    if (storage_.fd >= 0 && fallocate(storage_.fd, FALLOC_FL_KEEP_SIZE, offset, length) != 0) return false;
     for (uint64_t filled = begin; filled < at; ++filled) Describe(filled, {});
     hole_pages_ -= at - begin;
     idle_pages_ += at - begin;

@@ -11,7 +11,7 @@ bool Heap::Restore() {
   for (uint64_t at = 0; at < space_.first_page(); ++at) {
     if (!space_.Describes(at, {PageKind::kMetadata, 0, 0, at})) return false;
   }
-  uint64_t end = header()->pages;
+  uint64_t end = header_.pages;
   space_.Extend(end);
   for (uint64_t page = space_.first_page(); page < end;) {
     Descriptor descriptor = Descriptor::Of(space_.RawDescriptor(page));
@@ -25,7 +25,7 @@ bool Heap::Restore() {
   }
   uint64_t live_blocks = past_.large_allocated;
   for (uint64_t allocated : past_.allocated) live_blocks += allocated;
-  return live_blocks == header()->live_blocks && end - space_.first_page() - space_.free_pages() == header()->live_pages;
+  return live_blocks == header_.live_blocks && end - space_.first_page() - space_.free_pages() == header_.live_pages;
 }
 
 bool Heap::InsideMatches(uint64_t head, uint64_t pages, PageKind kind) const {

@@ -41,8 +41,8 @@ constexpr uint64_t TablePages(uint64_t capacity_pages) { return (capacity_pages 
 
 uint64_t MappedPages(const Place& place) { return std::max(place.size, place.capacity) / kPageBytes; }
 
-std::span<const uint64_t> FirstPage(const uint8_t* base) {
-  return {reinterpret_cast<const uint64_t*>(base), kPageBytes / 8};
+bool HasRightSum(const Header& header, const uint8_t* base) {
+  return header.sum == SumOf(header, {reinterpret_cast<const uint64_t*>(base), kPageBytes / 8});
 }
 
 }  // namespace
@@ -52,6 +52,7 @@ Heap::Heap(const Place& place, const Header& header)
       capacity_pages_(header.capacity_pages),
       mapped_pages_(MappedPages(place)),
       key_(header.key),
+      header_(header),
       zeroed_(place.zeroed),
       space_(place.base, header.capacity_pages, header.key, 1 + header.table_pages, place.storage) {}
 
@@ -81,7 +82,6 @@ std::shared_ptr<Heap> Heap::Create(const Place& place, uint64_t key, Refusal& re
   std::shared_ptr<Heap> heap = Over(place, header, refusal);
   if (heap == nullptr) return nullptr;
   if (!place.zeroed) std::memset(place.base, 0, (1 + header.table_pages) * kPageBytes);
-  std::memcpy(place.base, &header, sizeof header);
   for (uint64_t at = 0; at < heap->space_.first_page(); ++at) heap->space_.Describe(at, {PageKind::kMetadata, 0, 0, at});
   heap->space_.Add(pages - heap->space_.first_page(), place.zeroed);
   heap->SealHeader(0, 0);
@@ -93,7 +93,7 @@ std::shared_ptr<Heap> Heap::Open(const Place& place, Refusal& refusal) {
   refusal = Refusal::kDamaged;
   if (place.size < kLeastBytes) return nullptr;
   std::memcpy(&header, place.base, sizeof header);
-  if (header.magic != kMagic || header.version != kVersion || header.sum != SumOf(header, FirstPage(place.base))) return nullptr;
+  if (header.magic != kMagic || header.version != kVersion || !HasRightSum(header, place.base)) return nullptr;
   bool fits = header.pages <= header.capacity_pages && header.pages <= place.size / kPageBytes &&
               header.capacity_pages <= uint64_t{1} << 38 && header.table_pages == TablePages(header.capacity_pages) &&
               1 + header.table_pages < header.pages;
@@ -108,11 +108,15 @@ Heap::~Heap() {
   if (!closed_) TheRegions().Leave(base_);
 }
 
+// What is as it was is not written: whoever tracks changes of the region would find one.
 void Heap::SealHeader(uint64_t live_blocks, uint64_t live_pages) {
-  header()->pages = space_.end();
-  header()->live_blocks = live_blocks;
-  header()->live_pages = live_pages;
-  header()->sum = SumOf(*header(), FirstPage(base_));
+  header_.pages = space_.end();
+  header_.live_blocks = live_blocks;
+  header_.live_pages = live_pages;
+  std::array<uint64_t, kPageBytes / 8> page{};
+  std::memcpy(page.data(), &header_, sizeof header_);
+  header_.sum = SumOf(header_, page);
+  if (std::memcmp(base_, &header_, sizeof header_) != 0) std::memcpy(base_, &header_, sizeof header_);
 }
 
 HeapThread* Heap::Join() {
@@ -160,7 +164,7 @@ int Heap::Grow(uint64_t size) {
   if (closed_ || pages <= space_.end() || size > capacity()) return EINVAL;
   if (int code = space_.Reserve(pages); code != 0) return code;
   space_.Add(pages - space_.end(), zeroed_);
-  SealHeader(header()->live_blocks, header()->live_pages);
+  SealHeader(header_.live_blocks, header_.live_pages);
   return 0;
 }
 

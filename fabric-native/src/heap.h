@@ -36,7 +36,7 @@ enum class Refusal { kNone, kTooSmall, kOverlap, kDamaged, kNoMemory };
 struct Place {
   uint8_t* base;
   uint64_t size;
-  // Up to which size Grow may go; 0 for `size`. All of it must be mapped.
+  // Up to which size Grow may go; 0 for `size`. The addresses must be there, and mapped before Grow goes that far.
   uint64_t capacity = 0;
   // The region holds nothing but zeros.
   bool zeroed = false;
@@ -73,6 +73,8 @@ struct Statistics {
 };
 
 inline constexpr uint64_t kLeastBytes = 1024 * 1024;
+// What user addresses can hold.
+inline constexpr uint64_t kMaxCapacity = uint64_t{1} << 47;
 
 class Heap {
  public:
@@ -153,7 +155,7 @@ class Heap {
   uint64_t RestoreFree(uint64_t page);
   bool InsideMatches(uint64_t head, uint64_t pages, PageKind kind) const;
   void SealHeader(uint64_t live_blocks, uint64_t live_pages);
-  Header* header() const { return reinterpret_cast<Header*>(base_); }
+  const Header* header() const { return reinterpret_cast<const Header*>(base_); }
 
   uint64_t* BitmapOf(uint64_t head) const { return reinterpret_cast<uint64_t*>(base_ + head * kPageBytes); }
   bool Refill(HeapThread& thread, uint32_t size_class);
@@ -205,6 +207,8 @@ class Heap {
   uint64_t capacity_pages_;
   uint64_t mapped_pages_;
   uint64_t key_;
+  // What the region should begin with.
+  Header header_;
   bool zeroed_;
   std::atomic<bool> closed_{false};
   std::mutex mutex_;
