@@ -2,10 +2,10 @@ import { Command, CommanderError } from 'commander'
 import { hasCode, RpmemError } from '../core/index.js'
 import type { CreateFlags } from './create-command.js'
 import { errorJson, errorText } from './error-text.js'
+import { examples, type Json, withTargetOptions } from './flags.js'
 import type { Io } from './io.js'
-import type { PromoteFlags, ResolveFlags } from './promote-command.js'
+import { addReplicationCommands } from './replication-commands.js'
 import type { RmFlags } from './rm-command.js'
-import type { SyncFlags, VerifyFlags } from './sync-command.js'
 import { packageVersion } from './version.js'
 
 /** Exit codes of every command. */
@@ -56,19 +56,12 @@ function commands(io: Io, exit: (code: number) => void): Command {
   addInfo(program, io, exit)
   addPoolSet(program, io, exit)
   addRm(program, io, exit)
-  addStatus(program, io, exit)
-  addSync(program, io, exit)
-  addPromote(program, io)
-  addResolve(program, io)
+  addReplicationCommands(program, io, good => exit(verdict(good)))
   addExplain(program, io)
   return program
 }
 
 const verdict = (good: boolean): number => (good ? exitCodes.ok : exitCodes.failed)
-
-interface Json {
-  readonly json?: boolean
-}
 
 function addDemo(program: Command, io: Io, exit: (code: number) => void): void {
   program
@@ -81,15 +74,6 @@ function addDemo(program: Command, io: Io, exit: (code: number) => void): void {
       exit(verdict(await demonstrate({ file: file ?? '/var/lib/dpkg/status', directory: dir }, io)))
     })
 }
-
-const gathered = (value: string, before: readonly string[] = []): readonly string[] => [...before, value]
-
-/** What decides how targets are reached; the user's ssh configuration holds for the rest. */
-const withTargetOptions = (command: Command): Command =>
-  command
-    .option('-i, --identity <FILE>', 'private key instead of those of the ssh configuration; repeatable', gathered)
-    .option('--known-hosts <FILE>', 'host keys instead of those of the ssh configuration; repeatable', gathered)
-    .option('--ssh-config <FILE>', 'instead of ~/.ssh/config')
 
 function addCreate(program: Command, io: Io): void {
   withTargetOptions(program.command('create <SET>'))
@@ -117,68 +101,6 @@ function addRm(program: Command, io: Io, exit: (code: number) => void): void {
     .addHelpText('after', examples('rpmem rm counter.set', 'rpmem rm counter.set --force --pool-set'))
     .action(async (file: string, flags: RmFlags) =>
       exit(verdict(await (await import('./rm-command.js')).removePool(file, flags, io))),
-    )
-}
-
-function addStatus(program: Command, io: Io, exit: (code: number) => void): void {
-  program
-    .command('status <SET>')
-    .description('say what is known here of the replicas of a pool with a policy, also while it is open')
-    .option('--json', 'print JSON')
-    .addHelpText('after', examples('rpmem status orders.set'))
-    .action(async (file: string, { json = false }: Json) =>
-      exit(verdict(await (await import('./status-command.js')).printStatus(file, json, io))),
-    )
-}
-
-function addSync(program: Command, io: Io, exit: (code: number) => void): void {
-  const commands = () => import('./sync-command.js')
-  const seconds = (text: string): number => positive(text, '--timeout')
-  withTargetOptions(program.command('sync <SET>'))
-    .description('bring every replica into step; needs the pool to be closed')
-    .option('--timeout <SECONDS>', 'give up after that', seconds)
-    .option('--json', 'print JSON')
-    .addHelpText('after', examples('rpmem sync orders.set', 'rpmem sync orders.set --timeout 60'))
-    .action(async (file: string, flags: SyncFlags) => (await commands()).syncPool(file, flags, io))
-  withTargetOptions(program.command('verify <SET>'))
-    .description('compare every replica with the master by checksums; needs the pool to be closed')
-    .option('--repair', 'send what differs again')
-    .option('--rate <BYTES>', 'most bytes a second that are compared', text => positive(text, '--rate'))
-    .option('--timeout <SECONDS>', 'give up bringing the replicas into step after that', seconds)
-    .option('--json', 'print JSON')
-    .addHelpText('after', examples('rpmem verify orders.set', 'rpmem verify orders.set --repair'))
-    .action(async (file: string, flags: VerifyFlags) =>
-      exit(verdict(await (await commands()).verifyPool(file, flags, io))),
-    )
-}
-
-function positive(text: string, flag: string): number {
-  const value = Number(text)
-  if (value > 0 && Number.isFinite(value)) return value
-  throw new RpmemError('ERR_USAGE', `${flag} takes a number above zero, not '${text}'`)
-}
-
-function addPromote(program: Command, io: Io): void {
-  program
-    .command('promote <SET>')
-    .description('on a target: make its copy the one that is written, and refuse the writer of before')
-    .option('--dry-run', 'tell what would happen')
-    .option('--force', 'also a copy that was being brought up to date')
-    .option('--json', 'print JSON')
-    .addHelpText('after', examples('rpmem promote /var/lib/rpmemd/orders.set --dry-run'))
-    .action(async (file: string, flags: PromoteFlags) =>
-      (await import('./promote-command.js')).promotePool(file, flags, io),
-    )
-}
-
-function addResolve(program: Command, io: Io): void {
-  withTargetOptions(program.command('resolve <SET> <REPLICA>'))
-    .description('decide for the copy here against a replica that went on without it (as `NODE SET` in the pool set)')
-    .option('--dry-run', 'tell how much would be overwritten')
-    .option('--json', 'print JSON')
-    .addHelpText('after', examples("rpmem resolve orders.set 'node2 orders.set' --dry-run"))
-    .action(async (file: string, replica: string, flags: ResolveFlags) =>
-      (await import('./promote-command.js')).resolveReplica(file, replica, flags, io),
     )
 }
 
@@ -239,5 +161,3 @@ function addExplain(program: Command, io: Io): void {
       io.out(explanation(code, json, io))
     })
 }
-
-const examples = (...lines: string[]): string => `\nExamples:\n${lines.map(line => `  $ ${line}\n`).join('')}`

@@ -13,6 +13,7 @@ export type {
   TargetOptions,
 } from './remote-pool-options.js'
 export type { RemotePoolToken } from './remote-pool-token.js'
+export { RemotePoolReplica, SshConnector, type SshConnectorOptions } from './remote-replica.js'
 export type { LaunchOptions, RemoteEnd, RemoteProcess, RemoteShell } from './remote-shell.js'
 export { Pool, type PoolCreateOptions, type PoolOpenOptions, type ReplicationOptions } from './replicated-pool.js'
 export { SshClient, type SshClientOptions } from './ssh-client.js'

@@ -107,6 +107,31 @@ export async function openAssembly(set: PoolSet, options: OpenPoolOptions & Need
   }
 }
 
+/**
+ * Opens the local replicas and reaches each remote one by itself, to look and not to write: no generation begins, no record is
+ * touched. `remotes` has, in the order of the set, the replica or why it cannot be had.
+ */
+export async function openForComparison(set: PoolSet, options: OpenPoolOptions & Needs): Promise<Comparable> {
+  checkSet(set, options.connectRemote !== undefined)
+  const workshop = new Workshop(set, options)
+  try {
+    await workshop.locals(request => openReplicaParts(request))
+    return await workshop.comparable()
+  } catch (error) {
+    await workshop.undo(false)
+    throw aborted(error, options.signal)
+  }
+}
+
+export interface Comparable {
+  readonly master: LocalReplica
+  readonly locals: readonly LocalReplica[]
+  readonly remotes: readonly { readonly name: string; readonly outcome: PromiseSettledResult<RemoteReplica> }[]
+  readonly base: number
+  readonly size: number
+  close(): Promise<void>
+}
+
 /** What has no default here because it must not be loaded before it is needed. */
 export interface Needs {
   readonly storage: Storage
@@ -197,6 +222,31 @@ class Workshop {
       const hopeless = kept.find(({ state }) => state === 'lost' || state === 'refused')
       if (hopeless) throw hopeless.failure
       await wait(Promise.race(kept.filter(({ inStep }) => !inStep).map(one => one.nextChange())))
+    }
+  }
+
+  /** The claim keeps a target from noting that somebody without records has written to its copy. */
+  async comparable(): Promise<Comparable> {
+    const claim = this.#parts.get(0)?.record.read()
+    const { signal } = this.#options
+    const lines = this.#lines()
+    const opening = lines.map(async ([index, replica]) => {
+      const remote = await this.#connector.open({ ...this.#request(replica, signal), claim })
+      this.#remotes.set(index, remote)
+      return remote
+    })
+    const outcomes = await Promise.allSettled(opening)
+    const [, ...locals] = this.#locals.values()
+    return {
+      master: this.#master,
+      locals,
+      remotes: lines.flatMap(([, replica], index) => {
+        const outcome = outcomes[index]
+        return outcome ? [{ name: nameOf(replica), outcome }] : []
+      }),
+      base: this.#attributes ? pageSize : 0,
+      size: this.#size,
+      close: () => this.undo(false),
     }
   }
 

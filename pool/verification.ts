@@ -1,4 +1,4 @@
-import { type Clock, KiB, MiB } from '../core/index.js'
+import { type Clock, KiB, MiB, RpmemError } from '../core/index.js'
 import type { Memory } from '../fabric-native/index.js'
 import { blockSums, differingBlocks } from './block-sums.js'
 import type { Range } from './dirty-map.js'
@@ -24,6 +24,8 @@ export interface VerifyOptions {
   readonly repair?: boolean
   /** Most bytes a second that are compared, on each replica; default unlimited. */
   readonly bytesPerSecond?: number
+  /** Only these, in offsets as the user counts them; default: all. */
+  readonly ranges?: readonly Range[]
   readonly onProgress?: (progress: VerificationProgress) => void
   readonly signal?: AbortSignal
 }
@@ -58,21 +60,46 @@ const looks = 8
 
 /** Compares one replica with the master by checksums, while the program may go on. */
 export async function verify(request: VerificationRequest, replica: Verifiable): Promise<Verification> {
-  const { base, size, repair = false, signal, onProgress } = request
+  const { base, repair = false, signal, onProgress } = request
+  const wanted = wantedRanges(request)
+  const wholeBytes = wanted.reduce((sum, { length }) => sum + length, 0)
   const differing: Range[] = []
-  let repairedBytes = 0
+  let [repairedBytes, doneBytes] = [0, 0]
   const startMs = request.clock.nowMs()
-  for (let offset = base; offset < size; offset += span) {
+  for (const piece of spansOf(wanted)) {
     signal?.throwIfAborted()
-    const length = Math.min(span, size - offset)
-    for (const range of await differingIn(request, replica, { offset, length })) {
+    for (const range of await differingIn(request, replica, piece)) {
       differing.push({ offset: range.offset - base, length: range.length })
       if (repair && (await heal(request, replica, range))) repairedBytes += range.length
     }
-    onProgress?.({ replica: replica.name, doneBytes: offset + length - base, wholeBytes: size - base })
-    await pause(request, offset + length - base, startMs)
+    doneBytes += piece.length
+    onProgress?.({ replica: replica.name, doneBytes, wholeBytes })
+    await pause(request, doneBytes, startMs)
   }
-  return { replica: replica.name, comparedBytes: size - base, differing: merged(differing), repairedBytes }
+  return { replica: replica.name, comparedBytes: wholeBytes, differing: merged(differing), repairedBytes }
+}
+
+/** In pool offsets with headers, ascending, without overlap. ERR_RANGE for one that leaves the pool. */
+function wantedRanges({ base, size, ranges }: VerificationRequest): Range[] {
+  if (!ranges) return [{ offset: base, length: size - base }]
+  for (const { offset, length } of ranges) {
+    const sound = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0
+    if (sound && offset + length <= size - base) continue
+    const facts = { offset, length, size: size - base }
+    throw new RpmemError('ERR_RANGE', `${length} bytes at ${offset} are not inside the pool of ${size - base}`, {
+      facts,
+    })
+  }
+  const ascending = ranges.map(({ offset, length }) => ({ offset: base + offset, length }))
+  return merged(ascending.sort((one, other) => one.offset - other.offset))
+}
+
+function* spansOf(ranges: readonly Range[]): Generator<Range> {
+  for (const { offset, length } of ranges) {
+    for (let done = 0; done < length; done += span) {
+      yield { offset: offset + done, length: Math.min(span, length - done) }
+    }
+  }
 }
 
 async function differingIn(request: VerificationRequest, replica: Verifiable, whole: Range): Promise<Range[]> {
@@ -120,7 +147,7 @@ function merged(ranges: readonly Range[]): Range[] {
   const runs: { offset: number; length: number }[] = []
   for (const { offset, length } of ranges) {
     const last = runs.at(-1)
-    if (last && last.offset + last.length === offset) last.length += length
+    if (last && last.offset + last.length >= offset) last.length = Math.max(last.length, offset + length - last.offset)
     else runs.push({ offset, length })
   }
   return runs

@@ -20,7 +20,7 @@ t.test('a terminal sees the share, at most ten times a second, and nothing in th
   const io = new Terminal()
   const progress = new Progress(io, 2048, 0)
   progress.update(1024, 1000)
-  t.match(io.stderr, /^\r {2}█+░+ 50 % {2}1 KiB {2}1 s left/)
+  t.match(io.stderr, /^\r {2}█+░+ 50 % {2}1 KiB {2}1 KiB\/s {2}1 s left/)
   const before = io.stderr
   progress.update(1025, 1050)
   t.equal(io.stderr, before)

@@ -12,20 +12,23 @@ const rpmem = async (...argv: string[]) => {
   return { code, out: io.stdout, err: io.stderr }
 }
 
-/** A pool of two copies, in step, with a few bytes in it. */
-async function bed(t: Test) {
+/** A pool of two copies; `options` stand in both pool sets. */
+async function bed(t: Test, ...options: string[]) {
   const dir = t.testdir({})
   const nodes = await LoopbackNodes.start(dir, ['node2'])
   t.teardown(() => nodes.close())
   const set = join(dir, 'a.set')
   const remoteSet = join(nodes.poolSetDir('node2'), 'a.set')
   const remotePart = join(nodes.poolSetDir('node2'), 'part')
-  writeFileSync(set, `PMEMPOOLSET\n8M ${dir}/part\nREPLICA ${nodes.address('node2')} a.set\n`)
-  writeFileSync(remoteSet, `PMEMPOOLSET\n8M ${remotePart}\n`)
+  writeFileSync(
+    set,
+    ['PMEMPOOLSET', ...options, `8M ${dir}/part`, `REPLICA ${nodes.address('node2')} a.set`, ''].join('\n'),
+  )
+  writeFileSync(remoteSet, ['PMEMPOOLSET', ...options, `8M ${remotePart}`, ''].join('\n'))
   const flags = ['-i', nodes.identityFile, '--known-hosts', nodes.knownHostsFile, '--ssh-config', '/dev/null']
   const created = await rpmem('create', set, ...flags)
   if (created.code !== 0) throw new Error(created.err)
-  return { dir, set, remoteSet, remotePart, flags }
+  return { dir, set, remoteSet, remotePart, flags, nodes }
 }
 
 function damage(path: string, at: number): void {
@@ -39,14 +42,23 @@ t.test(
   { timeout: 60_000 },
   async t => {
     const { set, flags } = await bed(t)
-    t.match(await rpmem('status', set), { code: 1, out: /this copy: no record[\s\S]*a\.set: nothing noted/ })
+    t.match(await rpmem('status', set), {
+      code: 1,
+      out: /this copy: no record[\s\S]*a\.set: not in step; .*\n {2}nothing is noted of what it misses/,
+    })
     t.match(await rpmem('sync', set, ...flags), { code: 0, out: /master: open\nnode2@.* a\.set: synced\n/, err: '' })
     const { code, out } = await rpmem('status', set)
     t.equal(code, 0, out)
     t.match(out, /this copy: generation 1 \(created\) since \S+ by \S+ \d+; closed well\n/)
-    t.match(out, /node2@.* a\.set: misses nothing, last in step in generation 1\n/)
+    t.match(out, /node2@.* a\.set: in step; durable by msync\n {2}misses nothing, last in step in generation 1\n/)
+    t.match(out, / {2}tcp, GPSPM\n {4}verbs: .*\n {4}tcp: chosen, the first that both ends have\n/)
     const json = JSON.parse((await rpmem('status', set, '--json')).out)
-    t.match(json, { good: true, record: { closed: true }, replicas: [{ missingBytes: 0, isWhole: true }] })
+    t.match(json, {
+      good: true,
+      record: { closed: true },
+      use: 'closed',
+      replicas: [{}, { missingBytes: 0, isWhole: true, inStep: true, transport: { provider: 'tcp' } }],
+    })
   },
 )
 
@@ -61,6 +73,36 @@ t.test('verify finds a byte that differs, and repairs it when asked to', { timeo
   const { code, out } = await rpmem('verify', set, '--json', ...flags)
   t.equal(code, 0)
   t.match(JSON.parse(out), { replicas: [{ differingBytes: 0, equal: true }] })
+})
+
+t.test('verify changes nothing, and only --repair does', { timeout: 60_000 }, async t => {
+  const { dir, set, flags, remotePart } = await bed(t, 'OPTION NOHDRS')
+  await rpmem('sync', set, ...flags)
+  damage(remotePart, 5_000_000)
+  damage(remotePart, 100)
+  const before = readFileSync(remotePart)
+  const records = () => [readFileSync(join(dir, 'part.record')), readFileSync(`${remotePart}.record`)]
+  const noted = records()
+  const found = await rpmem('verify', set, ...flags)
+  t.match(found, { code: 1, out: /a\.set: 128 KiB differ\n {2}65536 bytes at 0\n {2}65536 bytes at 4980736\n$/ })
+  t.ok(before.equals(readFileSync(remotePart)))
+  t.strictSame(records(), noted)
+  t.match(await rpmem('verify', set, '--range', '1M:1M', ...flags), { code: 0, out: /equal, 1 MiB compared/ })
+  const repaired = await rpmem('verify', set, '--repair', '--range', '4M:2M', ...flags)
+  t.match(repaired, { code: 0, out: /64 KiB differ, 64 KiB repaired/ })
+  t.match(await rpmem('verify', set, ...flags), { code: 1, out: /64 KiB differ\n {2}65536 bytes at 0\n$/ })
+  t.match(await rpmem('verify', set, '--range', '8M:1', ...flags), { code: 1, err: /ERR_RANGE/ })
+})
+
+t.test('verify says of a replica that it cannot reach that it was not verified', { timeout: 60_000 }, async t => {
+  const { set, flags, nodes } = await bed(t)
+  await rpmem('sync', set, ...flags)
+  await nodes.close()
+  t.match(await rpmem('verify', set, ...flags), { code: 1, out: /a\.set: not verified, ERR_SSH_REFUSED/ })
+  const { code, out } = await rpmem('verify', set, '--json', ...flags)
+  t.equal(code, 1)
+  t.match(JSON.parse(out), { equal: false, replicas: [{ equal: false, error: { code: 'ERR_SSH_REFUSED' } }] })
+  t.match(await rpmem('verify', set, '--repair', ...flags), { code: 1, err: /ERR_SSH_REFUSED/ })
 })
 
 t.test('a promoted copy opens for writing, and the writer of before is refused', { timeout: 60_000 }, async t => {
@@ -88,5 +130,15 @@ t.test('a promoted copy opens for writing, and the writer of before is refused',
 
 t.test('numbers that make no sense are refused before anything is opened', async t => {
   t.match(await rpmem('verify', 'no.set', '--rate', 'fast'), { code: 2, err: /ERR_USAGE: --rate takes a number/ })
-  t.match(await rpmem('sync', 'no.set', '--timeout', '0'), { code: 2, err: /ERR_USAGE/ })
+  t.match(await rpmem('sync', 'no.set', '--rate', '-5'), { code: 2, err: /ERR_USAGE: --rate takes a number/ })
+  for (const text of ['0', '-1', 'x', '1e12']) {
+    t.match(await rpmem('sync', 'no.set', '--timeout', text), { code: 2, err: /ERR_USAGE: --timeout takes/ }, text)
+  }
+  for (const text of ['5', '1:2:3', 'a:5', '5:0', '-1:5']) {
+    t.match(await rpmem('verify', 'no.set', '--range', text), { code: 2, err: /ERR_USAGE: --range takes/ }, text)
+  }
+  for (const text of ['x', '70000', 'host', '::1:80']) {
+    t.match(await rpmem('metrics', 'no.set', '--listen', text), { code: 2, err: /ERR_USAGE: --listen takes/ }, text)
+  }
+  t.match(await rpmem('wait', 'no.set'), { code: 2, err: /--synced/ })
 })
