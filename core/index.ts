@@ -35,9 +35,11 @@ export {
 export {
   bytes,
   count64be,
+  count64le,
   i32le,
   type Kind,
   type Layout,
+  list,
   reserved,
   struct,
   u8,

@@ -83,6 +83,17 @@ const count = (wide: Kind<bigint>): Kind<number> => ({
 
 /** 64-bit sizes, offsets and times, held as numbers; larger than 2^53 - 1 is refused when read. */
 export const count64be = count(u64be)
+export const count64le = count(u64le)
+
+/** As many as `length` of one kind, one behind the other. */
+export const list = <T>(kind: Kind<T>, length: number): Kind<readonly T[]> => ({
+  size: kind.size * length,
+  read: (view, at) => Array.from({ length }, (_, index) => kind.read(view, at + index * kind.size)),
+  write(view, at, values) {
+    assert(values.length === length, `a list of ${length} gets exactly as many`)
+    for (const [index, value] of values.entries()) kind.write(view, at + index * kind.size, value)
+  },
+})
 
 /** Raw bytes, copied out when read. */
 export const bytes = (size: number): Kind<Uint8Array> => ({

@@ -3,10 +3,16 @@ import { fileURLToPath } from 'node:url'
 import { RpmemError } from '../core/index.js'
 import type { FabricBinding } from './fabric-binding.js'
 import type { HeapBinding } from './heap-binding.js'
-import type { FileBinding, MemoryBinding } from './memory-binding.js'
+import type { ChecksumBinding, ErrandBinding, FileBinding, MemoryBinding } from './memory-binding.js'
 
 /** Everything the addon exports. */
-export interface NativeBinding extends MemoryBinding, FileBinding, FabricBinding, HeapBinding {}
+export interface NativeBinding
+  extends MemoryBinding,
+    FileBinding,
+    ErrandBinding,
+    ChecksumBinding,
+    FabricBinding,
+    HeapBinding {}
 
 let loaded: NativeBinding | undefined
 

@@ -1,6 +1,7 @@
 export { type ArenaMemory, type Tracking, type TrackingReason, trackings } from './arena-memory.js'
 export { BufferArenaMemory, type BufferArenaOptions } from './buffer-arena-memory.js'
 export { BufferMemory, type BufferMemoryOptions } from './buffer-memory.js'
+export { crc32c, pageChecksums } from './checksum.js'
 export {
   type ConnectOptions,
   type Dialect,
@@ -27,6 +28,7 @@ export {
   openUnnamedFile,
   unsafeShutdowns,
 } from './file.js'
+export { copyExtents, type FileErrand, type FilePending, growFile, syncFile, writePieces } from './file-errand.js'
 export type { HeapClassStatistics, HeapFinding, HeapStatistics } from './heap-binding.js'
 export type { CopyOptions, DurabilityMethod, FilePiece, Memory } from './memory.js'
 export { attachLanes, nativeFabric } from './native-fabric.js'

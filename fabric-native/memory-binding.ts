@@ -69,3 +69,37 @@ export interface FileBinding {
   unsafeShutdowns(fd: number): { count: bigint; device: string }
   mappableSize(fd: number): { size: number; alignment: number; deviceDax: boolean }
 }
+
+/** Work of another thread that this one can still wait for. Both fail with a NativeFailure. */
+export interface NativePending {
+  readonly done: Promise<void>
+  join(): void
+}
+
+/**
+ * Calls to the file system that can be made here (`start` false: nothing is returned) or in a thread of the pool. What they are
+ * given must stay unchanged until they have ended.
+ */
+export interface ErrandBinding {
+  /** pwritev(2), then fdatasync(2) with `sync`. */
+  writePieces(
+    start: boolean,
+    fd: number,
+    at: number,
+    pieces: readonly Uint8Array[],
+    sync: boolean,
+  ): NativePending | undefined
+  /** Triples of offset in `from`, offset in `to`, length. */
+  copyExtents(start: boolean, from: number, to: number, extents: Float64Array): NativePending | undefined
+  syncFile(start: boolean, fd: number): NativePending | undefined
+  growFile(start: boolean, fd: number, length: number): NativePending | undefined
+}
+
+/** CRC-32C. */
+export interface ChecksumBinding {
+  checksum(bytes: Uint8Array): number
+  /** Without the processor's instruction. */
+  checksumByTable(bytes: Uint8Array): number
+  /** Of each 4096 bytes. */
+  pageChecksums(bytes: Uint8Array): Uint32Array
+}

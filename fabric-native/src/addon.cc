@@ -1,6 +1,8 @@
 #include <napi.h>
 
+#include "checksum.h"
 #include "fabric.h"
+#include "file-errand.h"
 #include "file.h"
 #include "heap-face.h"
 #include "memory.h"
@@ -10,6 +12,8 @@ namespace {
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   rpmem::InitMemory(env, exports);
   rpmem::InitFile(env, exports);
+  rpmem::InitFileErrand(env, exports);
+  rpmem::InitChecksum(env, exports);
   rpmem::InitFabric(env, exports);
   rpmem::InitHeap(env, exports);
   return exports;
