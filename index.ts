@@ -45,6 +45,24 @@ export {
   type SshOptions,
 } from './initiator/index.js'
 export {
+  Arena,
+  type ArenaDamage,
+  ArenaDamagedError,
+  type ArenaEvents,
+  type ArenaFinding,
+  type ArenaOptions,
+  type ArenaProgress,
+  type ArenaReport,
+  type ArenaSnapshot,
+  type CheckOptions,
+  type Checkpoint,
+  type CheckpointOptions,
+  type CheckpointReceipt,
+  type CheckpointUnderWay,
+  type RecoverOptions,
+  type Recovery,
+} from './lpsm/index.js'
+export {
   type CopyPersistOptions,
   type KeptState,
   type LatencySnapshot,

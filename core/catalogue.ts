@@ -243,6 +243,44 @@ export const catalogue = {
     errno: errno.EINVAL,
   },
 
+  // Arena
+  ERR_ARENA_BUSY: {
+    meaning: 'The data file or the log of the arena is locked: it is open already, in this process or another.',
+    remedy: 'Close the other user; a lock disappears with its process.',
+    errno: errno.EBUSY,
+  },
+  ERR_ARENA_MISSING: {
+    meaning: 'One of the two files of the arena is not there, and the other one is nothing without it.',
+    remedy: 'Bring the missing file back. A data file that was recovered (`rpmem arena recover`) needs no log.',
+    errno: errno.ENOENT,
+  },
+  ERR_ARENA_FOREIGN: {
+    meaning: 'A file is not what it was named as: no arena, or the log of another arena.',
+    remedy: 'Check both paths. Nothing was written to the files.',
+    errno: errno.EINVAL,
+  },
+  ERR_ARENA_DAMAGED: {
+    meaning: 'The files do not hold what was made durable in them.',
+    remedy:
+      '`rpmem arena check` lists what is damaged and which checkpoints are whole; `rpmem arena recover --at N` goes back to one of them.',
+    errno: errno.EILSEQ,
+  },
+  ERR_ARENA_IO: {
+    meaning: 'The operating system failed to open, read or write a file of the arena.',
+    remedy: 'The cause holds the system error. After a failed write the arena must be opened anew.',
+    errno: errno.EIO,
+  },
+  ERR_ARENA_POISONED: {
+    meaning: 'An earlier write to the log or the data file failed, so nothing that this arena writes can be relied on.',
+    remedy: 'Close it, mend the storage and open it again: it is at its last durable checkpoint then.',
+    errno: errno.EIO,
+  },
+  ERR_CHECKPOINT_UNKNOWN: {
+    meaning: 'There is no such checkpoint among those that are kept.',
+    remedy: '`arena.checkpoints` and `rpmem arena log` list them; `keep` says how many there are.',
+    errno: errno.EINVAL,
+  },
+
   // Fabric
   ERR_LIBFABRIC_MISSING: {
     meaning: 'libfabric.so.1 cannot be loaded.',

@@ -1,0 +1,27 @@
+import type { Operation } from './operation.js'
+
+/** One checkpoint as it leaves the arena: what has changed since the one before it. */
+export interface CheckpointChanges {
+  /** One more than that of the checkpoint before. */
+  readonly sequence: number
+  /** Milliseconds since the epoch. */
+  readonly timeMs: number
+  /** Bytes of the arena, not fewer than before; what is new and not among the pages is zeros. */
+  readonly size: number
+  /** Ascending; page 0 begins at offset 0 of the arena. */
+  readonly pages: Uint32Array
+  /** CRC-32C of each image. */
+  readonly sums: Uint32Array
+  /** 4096 bytes of each page, in the same order. */
+  readonly images: Uint8Array
+}
+
+/** Where else checkpoints are made durable. */
+export interface CheckpointSink {
+  readonly name: string
+  /**
+   * Makes the checkpoint durable there, as a whole or not at all; called in the order of the sequences, each when the one before has
+   * ended. If it fails, so does the checkpoint, which is durable here nevertheless (durability `local`).
+   */
+  post(changes: CheckpointChanges): Operation
+}

@@ -1,0 +1,8 @@
+export { Arena, type ArenaEvents } from './arena.js'
+export type { ArenaOptions, CheckpointOptions } from './arena-options.js'
+export type { ArenaProgress, ArenaReport, CheckOptions, RecoverOptions, Recovery } from './arena-recovery.js'
+export type { ArenaSnapshot } from './arena-snapshot.js'
+export type { Checkpoint, CheckpointReceipt, CheckpointUnderWay } from './checkpoint-receipt.js'
+export type { CheckpointChanges, CheckpointSink } from './checkpoint-sink.js'
+export { type ArenaDamage, ArenaDamagedError, type ArenaFinding } from './finding.js'
+export { immediate, type Operation, type Pending } from './operation.js'

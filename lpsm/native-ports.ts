@@ -1,0 +1,23 @@
+import { randomBytes } from 'node:crypto'
+import { assert, MiB } from '../core/index.js'
+import { BufferArenaMemory } from '../fabric-native/index.js'
+import type { ArenaPorts } from './arena-ports.js'
+import { contentAt } from './data-header.js'
+import { NativeArenaFile } from './native-arena-file.js'
+
+/** The operating system. */
+export const nativePorts: ArenaPorts = {
+  map(file, { size, reservation, tracking }) {
+    assert(file instanceof NativeArenaFile, 'what is mapped is a file')
+    const content = new Uint8Array(size)
+    file.read(contentAt, content)
+    return new BufferArenaMemory(size, {
+      content,
+      reservation: Math.min(reservation, size * 4),
+      ...(tracking && { tracking }),
+    })
+  },
+  now: () => Date.now(),
+  randomLog: () => randomBytes(8).readBigUInt64LE(),
+  logGrowth: MiB,
+}
