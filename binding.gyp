@@ -41,12 +41,16 @@
         "fabric-native/src/native-error.cc",
         "fabric-native/src/operation-table.cc",
         "fabric-native/src/page-sync.cc",
+        "fabric-native/src/page-tracking.cc",
+        "fabric-native/src/private-pages.cc",
         "fabric-native/src/provider.cc",
         "fabric-native/src/service-face.cc",
         "fabric-native/src/service-thread.cc",
         "fabric-native/src/service.cc",
         "fabric-native/src/store.cc",
-        "fabric-native/src/wheel.cc"
+        "fabric-native/src/tracking-face.cc",
+        "fabric-native/src/wheel.cc",
+        "fabric-native/src/write-protect.cc"
       ],
       "include_dirs": ["<!@(node -p \"require('node-addon-api').include\")"],
       "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_DISABLE_DEPRECATED", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"],

@@ -185,6 +185,11 @@ export const catalogue = {
     remedy: 'The cause holds the system error; check the limits on address space and the size of the parts.',
     errno: errno.ENOMEM,
   },
+  ERR_TRACKING: {
+    meaning: 'The way in which changed pages are to be found is not to be had on this machine.',
+    remedy: 'The facts give the reason for each; ask for none, and the best that there is is taken.',
+    errno: errno.EOPNOTSUPP,
+  },
   ERR_POOL_TRUNCATED: {
     meaning: 'A file under the mapping shrank or its storage failed: a page could not be read or written (SIGBUS).',
     remedy: 'The local copy is no longer trustworthy; close the pool and restore it from a replica.',

@@ -3,11 +3,12 @@ import { fileURLToPath } from 'node:url'
 import { RpmemError } from '../core/index.js'
 import type { FabricBinding } from './fabric-binding.js'
 import type { HeapBinding } from './heap-binding.js'
-import type { ChecksumBinding, ErrandBinding, FileBinding, MemoryBinding } from './memory-binding.js'
+import type { ChecksumBinding, ErrandBinding, FileBinding, MemoryBinding, TrackingBinding } from './memory-binding.js'
 
 /** Everything the addon exports. */
 export interface NativeBinding
   extends MemoryBinding,
+    TrackingBinding,
     FileBinding,
     ErrandBinding,
     ChecksumBinding,

@@ -31,6 +31,7 @@ export {
 export { copyExtents, type FileErrand, type FilePending, growFile, syncFile, writePieces } from './file-errand.js'
 export type { HeapClassStatistics, HeapFinding, HeapStatistics } from './heap-binding.js'
 export type { CopyOptions, DurabilityMethod, FilePiece, Memory } from './memory.js'
+export { NativeArenaMemory, type NativeArenaOptions } from './native-arena-memory.js'
 export { attachLanes, nativeFabric } from './native-fabric.js'
 export { type HeapRegion, type HeapToken, leastHeapSize, NativeHeap } from './native-heap.js'
 export { attachMemory, type MemoryToken, NativeMemory } from './native-memory.js'

@@ -32,8 +32,8 @@ export interface NativeFailure extends Error {
 
 /** The memory part of the addon. Offsets and lengths are bytes; whatever is passed, the process survives. */
 export interface MemoryBinding {
-  /** `reservation`: 0 for none. */
-  mapFiles(pieces: readonly FilePiece[], reservation: number): MemoryHandle
+  /** `reservation`: 0 for none. `isPrivate`: stores do not reach the files. */
+  mapFiles(pieces: readonly FilePiece[], reservation: number, isPrivate: boolean): MemoryHandle
   extendMemory(memory: MemoryHandle, pieces: readonly FilePiece[]): void
   mapAnonymous(size: number): MemoryHandle
   describeMemory(memory: MemoryHandle): { size: number; method: DurabilityMethod }
@@ -57,6 +57,17 @@ export interface MemoryBinding {
   move(memory: MemoryHandle, to: number, from: number, length: number, flags: number): number
   fill(memory: MemoryHandle, offset: number, byte: number, length: number, flags: number): number
   copyFrom(memory: MemoryHandle, other: MemoryHandle, offset: number, length: number, flags: number): number
+}
+
+/** The part of the addon that follows changed pages; each function throws a NativeFailure. */
+export interface TrackingBinding {
+  /** `method`: index into `trackings`. */
+  trackPages(memory: MemoryHandle, method: number): void
+  collectPages(memory: MemoryHandle, take: boolean): Uint32Array
+  markPages(memory: MemoryHandle, offset: number, length: number): void
+  cleanPages(memory: MemoryHandle, offset: number, length: number): void
+  /** `into` has the size of the pages. */
+  copyPages(memory: MemoryHandle, runs: Uint32Array, into: Uint8Array): void
 }
 
 /** The part of the addon for file operations that Node.js lacks. */

@@ -53,7 +53,16 @@ export class NativeMemory implements Memory {
    * @throws ERR_MAP with the system error; nothing stays mapped
    */
   static map(pieces: readonly FilePiece[], reservation = 0): NativeMemory {
-    return NativeMemory.#open('ERR_MAP', 'the parts cannot be mapped', native => native.mapFiles(pieces, reservation))
+    return NativeMemory.#open('ERR_MAP', 'the parts cannot be mapped', native =>
+      native.mapFiles(pieces, reservation, false),
+    )
+  }
+
+  /** As `map`, but stores stay with this memory: the files are only read. Its method is `volatile`. */
+  static mapPrivately(pieces: readonly FilePiece[], reservation = 0): NativeMemory {
+    return NativeMemory.#open('ERR_MAP', 'the file cannot be mapped', native =>
+      native.mapFiles(pieces, reservation, true),
+    )
   }
 
   /** Memory without a file, filled with zeros; its method is `volatile`. `size` is at least 1. */

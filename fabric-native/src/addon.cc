@@ -6,6 +6,7 @@
 #include "file.h"
 #include "heap-face.h"
 #include "memory.h"
+#include "tracking-face.h"
 
 namespace {
 
@@ -16,6 +17,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   rpmem::InitChecksum(env, exports);
   rpmem::InitFabric(env, exports);
   rpmem::InitHeap(env, exports);
+  rpmem::InitTracking(env, exports);
   return exports;
 }
 

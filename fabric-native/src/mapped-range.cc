@@ -57,9 +57,10 @@ DurabilityMethod MethodOf(pmem2_map* map, int fd) {
 
 }  // namespace
 
-std::shared_ptr<MappedRange> MappedRange::Map(std::span<const FilePiece> pieces, size_t reservation,
+std::shared_ptr<MappedRange> MappedRange::Map(std::span<const FilePiece> pieces, size_t reservation, Sharing sharing,
                                               MemoryError& error) {
   std::shared_ptr<MappedRange> range(new MappedRange());
+  range->sharing_ = sharing;
   if (!range->Reserve(pieces, reservation, error)) return nullptr;
   std::vector<MappedPiece> mapped = range->MapBehind(pieces, error);
   if (mapped.empty()) return nullptr;
@@ -92,7 +93,9 @@ std::vector<MappedPiece> MappedRange::MapBehind(std::span<const FilePiece> piece
     bool whole = piece.length != 0 && piece.length % PageSize() == 0 && piece.offset % PageSize() == 0;
     if (!whole) FailErrno(error, EINVAL, "a piece must begin and end on a page and must not be empty");
     if (whole && piece.length > reserved_ - at) FailErrno(error, ENOMEM, "the piece exceeds the reserved addresses");
-    if (error.code != 0 || !MapPiece(piece, at, mapped, error)) {
+    bool done = error.code == 0 && (sharing_ == Sharing::kShared ? MapPiece(piece, at, mapped, error)
+                                                                 : MapPrivately(piece, at, mapped, error));
+    if (!done) {
       Discard(mapped);
       return {};
     }
@@ -102,7 +105,9 @@ std::vector<MappedPiece> MappedRange::MapBehind(std::span<const FilePiece> piece
 }
 
 void MappedRange::Discard(std::span<MappedPiece> pieces) {
-  for (MappedPiece& piece : pieces) pmem2_map_delete(&piece.map);
+  // What libpmem2 did not map goes with the reservation, or gives way to what is mapped there next.
+  for (MappedPiece& piece : pieces)
+    if (piece.map != nullptr) pmem2_map_delete(&piece.map);
 }
 
 bool MappedRange::MapPiece(const FilePiece& piece, size_t at, std::vector<MappedPiece>& mapped, MemoryError& error) {
@@ -124,6 +129,14 @@ bool MappedRange::MapPiece(const FilePiece& piece, size_t at, std::vector<Mapped
   pmem2_map* map = nullptr;
   if (int rc = pmem2_map_new(&map, config.get(), source.get()); rc != 0) return Fail(error, rc);
   mapped.push_back({at, at + piece.length, MethodOf(map, piece.fd), alignment, map});
+  return true;
+}
+
+bool MappedRange::MapPrivately(const FilePiece& piece, size_t at, std::vector<MappedPiece>& mapped, MemoryError& error) {
+  void* address = mmap(base_ + at, piece.length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, piece.fd,
+                       static_cast<off_t>(piece.offset));
+  if (address == MAP_FAILED) return FailErrno(error, errno, "mmap of a private image of the file");
+  mapped.push_back({at, at + piece.length, DurabilityMethod::kVolatile, PageSize(), nullptr});
   return true;
 }
 
@@ -154,7 +167,7 @@ MappedRange::~MappedRange() {
     if (base_ != nullptr) munmap(base_, reserved_);
     return;
   }
-  for (MappedPiece piece : pieces()) pmem2_map_delete(&piece.map);
+  for (MappedPiece piece : pieces()) Discard({&piece, 1});
   pmem2_vm_reservation_delete(&reservation_);
 }
 

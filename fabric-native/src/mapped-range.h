@@ -18,7 +18,8 @@ namespace rpmem {
 class MappedRange {
  public:
   // `reservation`: addresses to be kept free for pieces that come later, those of `pieces` included; 0 for none.
-  static std::shared_ptr<MappedRange> Map(std::span<const FilePiece> pieces, size_t reservation, MemoryError& error);
+  static std::shared_ptr<MappedRange> Map(std::span<const FilePiece> pieces, size_t reservation, Sharing sharing,
+                                          MemoryError& error);
   static std::shared_ptr<MappedRange> Anonymous(size_t size, MemoryError& error);
   MappedRange(const MappedRange&) = delete;
   MappedRange& operator=(const MappedRange&) = delete;
@@ -27,6 +28,8 @@ class MappedRange {
   uint8_t* base() const { return base_; }
   // Grows when pieces are added; what lies below a size that was once seen stays as it is.
   size_t size() const { return pieces_.end(); }
+  // Up to where it may grow; at least size().
+  size_t reserved() const { return reserved_; }
   std::span<const MappedPiece> pieces() const { return pieces_.view(); }
 
   // Maps pieces behind the last one, where only addresses were kept so far: all or, after an error, none. They count from Add
@@ -60,8 +63,10 @@ class MappedRange {
   MappedRange() = default;
   bool Reserve(std::span<const FilePiece> pieces, size_t reservation, MemoryError& error);
   bool MapPiece(const FilePiece& piece, size_t at, std::vector<MappedPiece>& mapped, MemoryError& error);
+  bool MapPrivately(const FilePiece& piece, size_t at, std::vector<MappedPiece>& mapped, MemoryError& error);
 
   uint8_t* base_ = nullptr;
+  Sharing sharing_ = Sharing::kShared;
   // Bytes of address space; at least size().
   size_t reserved_ = 0;
   PieceList pieces_;

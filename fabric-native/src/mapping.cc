@@ -7,6 +7,7 @@
 #include "bus-guard.h"
 #include "mapped-range.h"
 #include "page-sync.h"
+#include "page-tracking.h"
 #include "pmem2-error.h"
 #include "store.h"
 
@@ -18,8 +19,10 @@ struct Mapping::Impl {
   std::shared_ptr<MappedRange> range;
   PageSync pages;
   std::vector<BusGuard> guards;
-  // Held by whoever adds pieces.
+  // Held by whoever adds pieces or begins to track.
   std::mutex extending;
+  std::unique_ptr<PageTracking> tracking;
+  std::atomic<PageTracking*> started{nullptr};
   // Set where one set of libpmem2's functions serves the whole range.
   bool all_dax = false;
   StoreFunctions store{};
@@ -72,8 +75,9 @@ void Mapping::Guard(std::span<const MappedPiece> pieces) {
     impl_->guards.emplace_back(base + piece.begin, base + piece.end, piece.unit, &failure_);
 }
 
-std::shared_ptr<Mapping> Mapping::Map(std::span<const FilePiece> pieces, size_t reservation, MemoryError& error) {
-  return Over(MappedRange::Map(pieces, reservation, error), error);
+std::shared_ptr<Mapping> Mapping::Map(std::span<const FilePiece> pieces, size_t reservation, Sharing sharing,
+                                      MemoryError& error) {
+  return Over(MappedRange::Map(pieces, reservation, sharing, error), error);
 }
 
 std::shared_ptr<Mapping> Mapping::Anonymous(size_t size, MemoryError& error) {
@@ -102,11 +106,25 @@ bool Mapping::Extend(std::span<const FilePiece> pieces, MemoryError& error) {
     error = {EINVAL, "the piece is made durable in another way than those before it"};
     return false;
   }
+  if (PageTracking* tracking = impl_->tracking.get(); tracking != nullptr && !tracking->Extend(mapped.back().end, error)) {
+    MappedRange::Discard(mapped);
+    return false;
+  }
   Guard(mapped);
   impl_->range->Add(mapped);
   size_ = impl_->range->size();
   return true;
 }
+
+bool Mapping::Track(TrackingMethod method, MemoryError& error) {
+  std::lock_guard lock(impl_->extending);
+  if (impl_->tracking != nullptr) return error = {EBUSY, "the memory is tracked already"}, false;
+  impl_->tracking = PageTracking::Start(method, base_, size(), impl_->range->reserved(), error);
+  impl_->started = impl_->tracking.get();
+  return impl_->tracking != nullptr;
+}
+
+PageTracking* Mapping::tracking() const { return impl_->started; }
 
 std::shared_ptr<MappedRange> Mapping::range() const { return impl_->range; }
 

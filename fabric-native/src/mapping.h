@@ -20,6 +20,9 @@ struct FilePiece {
   uint64_t length;
 };
 
+// Whether stores reach the files or stay with this mapping.
+enum class Sharing { kShared, kPrivate };
+
 struct CopyMode {
   bool flush = true;
   bool drain = true;
@@ -32,12 +35,15 @@ struct MemoryError {
 };
 
 class MappedRange;
+class PageTracking;
+enum class TrackingMethod;
 struct MappedPiece;
 
 class Mapping {
  public:
   // `reservation` as for MappedRange::Map.
-  static std::shared_ptr<Mapping> Map(std::span<const FilePiece> pieces, size_t reservation, MemoryError& error);
+  static std::shared_ptr<Mapping> Map(std::span<const FilePiece> pieces, size_t reservation, Sharing sharing,
+                                      MemoryError& error);
   static std::shared_ptr<Mapping> Anonymous(size_t size, MemoryError& error);
   Mapping(const Mapping&) = delete;
   Mapping& operator=(const Mapping&) = delete;
@@ -54,6 +60,11 @@ class Mapping {
   // More pieces behind the last, while other threads work: all or, after an error, none. They must be made durable in the
   // same way as the others. Callable on any thread.
   bool Extend(std::span<const FilePiece> pieces, MemoryError& error);
+
+  // Follows changed pages from now on; once.
+  bool Track(TrackingMethod method, MemoryError& error);
+  // Null before Track.
+  PageTracking* tracking() const;
 
   // Each returns 0 or an errno, and poisons the mapping on failure. Ranges must be inside. Callable on any thread.
   int Flush(size_t offset, size_t length);

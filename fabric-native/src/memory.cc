@@ -61,7 +61,8 @@ std::vector<FilePiece> RequirePieces(const Napi::Value& value) {
 Napi::Value MapFiles(const Napi::CallbackInfo& info) {
   std::vector<FilePiece> pieces = RequirePieces(info[0]);
   MemoryError error;
-  return OpenMapping(info.Env(), Mapping::Map(pieces, RequireNumber(info[1]), error), error);
+  Sharing sharing = info[2].ToBoolean() ? Sharing::kPrivate : Sharing::kShared;
+  return OpenMapping(info.Env(), Mapping::Map(pieces, RequireNumber(info[1]), sharing, error), error);
 }
 
 void ExtendMemory(const Napi::CallbackInfo& info) {

@@ -56,7 +56,7 @@ void ComeAndGo(int rounds) {
       Require(fd >= 0 && ftruncate(fd, kShare) == 0, "a file is made");
       FilePiece piece{fd, 0, kShare};
       MemoryError error;
-      auto memory = Mapping::Map({&piece, 1}, kShare, error);
+      auto memory = Mapping::Map({&piece, 1}, kShare, Sharing::kShared, error);
       Require(memory != nullptr, "it is mapped");
       bool shrinks = (static_cast<size_t>(round) + thread) % 2 == 0;
       Require(!shrinks || ftruncate(fd, 4096) == 0, "it shrinks");

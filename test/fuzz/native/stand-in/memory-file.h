@@ -18,7 +18,7 @@ inline std::shared_ptr<Mapping> MapMemoryFile(size_t size, const char* granulari
   if (fd < 0 || ftruncate(fd, static_cast<off_t>(size)) != 0) abort();
   FilePiece piece{fd, 0, size};
   MemoryError error;
-  auto mapping = Mapping::Map({&piece, 1}, size, error);
+  auto mapping = Mapping::Map({&piece, 1}, size, Sharing::kShared, error);
   close(fd);
   if (!mapping) abort();
   return mapping;
