@@ -8,6 +8,8 @@ import { countPages, type PageRuns, requireRuns } from './page-runs.js'
 import { trackPages } from './page-tracking.js'
 
 export interface NativeArenaOptions {
+  /** Where the memory begins in the file, a multiple of 4096; default 0. */
+  readonly offset?: number
   /** Bytes of address space, up to which `extend` can go; default `size`. */
   readonly reservation?: number
   /** Only this one; default: the first of `trackings` that this machine has. */
@@ -26,26 +28,28 @@ export class NativeArenaMemory implements ArenaMemory {
   readonly memory: NativeMemory
   readonly #native: NativeBinding
   readonly #fd: number
+  readonly #offset: number
 
-  private constructor(memory: NativeMemory, fd: number, tracking: Tracking | undefined) {
+  private constructor(memory: NativeMemory, fd: number, { offset = 0, tracking }: NativeArenaOptions) {
     this.memory = memory
     this.#native = loadBinding()
     this.#fd = fd
+    this.#offset = offset
     const chosen = trackPages(memory.handle, tracking === undefined ? trackings : [tracking])
     this.tracking = chosen.tracking
     this.trackingReasons = chosen.reasons
   }
 
   /**
-   * The first `size` bytes of a file, which has at least that many.
+   * `size` bytes of a file, which has at least that many.
    * @param fd must stay open as long as the memory is
    * @param size bytes, a multiple of 4096, at least 4096
    * @throws ERR_MAP, ERR_TRACKING; nothing stays mapped
    */
   static map(fd: number, size: number, options: NativeArenaOptions = {}): NativeArenaMemory {
-    const memory = NativeMemory.mapPrivately([{ fd, offset: 0, length: size }], options.reservation)
+    const memory = NativeMemory.mapPrivately([{ fd, offset: options.offset ?? 0, length: size }], options.reservation)
     try {
-      return new NativeArenaMemory(memory, fd, options.tracking)
+      return new NativeArenaMemory(memory, fd, options)
     } catch (error) {
       memory.close()
       throw error
@@ -104,7 +108,8 @@ export class NativeArenaMemory implements ArenaMemory {
     requireNumbers(size)
     if (size < this.size)
       throw new RpmemError('ERR_MAP', `the arena cannot shrink to ${size} bytes`, { facts: { size } })
-    if (size > this.size) this.memory.extend([{ fd: this.#fd, offset: this.size, length: size - this.size }])
+    if (size > this.size)
+      this.memory.extend([{ fd: this.#fd, offset: this.#offset + this.size, length: size - this.size }])
   }
 
   /** Lets `attachMemory` in another thread of this process find the memory; its stores there are found as well. */

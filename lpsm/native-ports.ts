@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { assert, MiB } from '../core/index.js'
-import { BufferArenaMemory } from '../fabric-native/index.js'
+import { NativeArenaMemory } from '../fabric-native/index.js'
 import type { ArenaPorts } from './arena-ports.js'
 import { contentAt } from './data-header.js'
 import { NativeArenaFile } from './native-arena-file.js'
@@ -9,13 +9,7 @@ import { NativeArenaFile } from './native-arena-file.js'
 export const nativePorts: ArenaPorts = {
   map(file, { size, reservation, tracking }) {
     assert(file instanceof NativeArenaFile, 'what is mapped is a file')
-    const content = new Uint8Array(size)
-    file.read(contentAt, content)
-    return new BufferArenaMemory(size, {
-      content,
-      reservation: Math.min(reservation, size * 4),
-      ...(tracking && { tracking }),
-    })
+    return NativeArenaMemory.map(file.fd, size, { offset: contentAt, reservation, ...(tracking && { tracking }) })
   },
   now: () => Date.now(),
   randomLog: () => randomBytes(8).readBigUInt64LE(),
