@@ -14,6 +14,8 @@ import { sameBytes } from '../fixture/same-bytes.js'
 import { type ArenaShape, arenaCompliance, pagesOf } from './arena-compliance.js'
 
 const page = 4096
+/** Of the content in the data file, behind a header. */
+const offset = 2 * page
 
 for (const [place, under] of Object.entries({ disk: onDisk, tmpfs: inMemory })) {
   for (const tracking of trackings) {
@@ -22,14 +24,14 @@ for (const [place, under] of Object.entries({ disk: onDisk, tmpfs: inMemory })) 
       name: `${tracking} on ${place}`,
       tracking,
       open(t: Test, { size, reservation, content }: ArenaShape) {
-        const file = new MappedFile(t, size, under)
-        if (content !== undefined) writeSync(file.fd, content, 0, content.length, 0)
-        const memory = NativeArenaMemory.map(file.fd, size, { reservation, tracking })
+        const file = new MappedFile(t, offset + size, under)
+        if (content !== undefined) writeSync(file.fd, content, 0, content.length, offset)
+        const memory = NativeArenaMemory.map(file.fd, size, { offset, reservation, tracking })
         files.set(memory, file)
         return memory
       },
       grow(memory, size) {
-        files.get(memory)?.truncate(size)
+        files.get(memory)?.truncate(offset + size)
         memory.extend(size)
       },
     })
