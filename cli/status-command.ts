@@ -40,7 +40,7 @@ function statusText(status: SetStatus, io: Io): string {
 }
 
 function recordText(record: ReplicaRecord | undefined): string {
-  if (!record) return 'no record; its replicas are not kept, or it was never opened with a policy'
+  if (!record) return 'no record: it was never opened with remote replicas'
   return `${generationText(record.lineage.current)}; ${record.closed ? 'closed well' : 'not closed'}`
 }
 

@@ -23,6 +23,17 @@ const version = 1
 const pagesPerChunk = 504 * 8
 const checksumSize = 4
 
+/** Words that threads share, in front of the base and the bits. */
+const word = { stamp: 0, whole: 1, dirtyPages: 2, count: 4 } as const
+const sharedHeaderSize = 4 * word.count + 16
+const bitsSize = 504
+
+/** A map on its way to another thread of this process. */
+export interface DirtyMapToken {
+  readonly poolSize: number
+  readonly shared: SharedArrayBuffer
+}
+
 export interface Range {
   readonly offset: number
   readonly length: number
@@ -36,11 +47,11 @@ export interface Range {
 export class DirtyMap {
   readonly #memory: Memory
   readonly #poolSize: number
+  /** Seen by every thread that shares the map; who changes something there holds the lock of the pool. */
+  readonly #shared: SharedArrayBuffer
+  readonly #words: Int32Array
+  readonly #baseId: Uint8Array
   readonly #chunks: Uint8Array[]
-  #base: string
-  #whole: boolean
-  #stamp: number
-  #dirtyPages = 0
 
   /** Bytes of memory that the map of a pool takes. */
   static sizeFor(poolSize: number): number {
@@ -50,7 +61,7 @@ export class DirtyMap {
   /** A new map, empty and durable. @param base id of the generation in which the replica is in step, or unknownBase */
   static format(memory: Memory, poolSize: number, base: string): DirtyMap {
     memory.fill(0, 0, DirtyMap.sizeFor(poolSize))
-    const map = new DirtyMap(memory, poolSize, base, base !== unknownBase, 0)
+    const map = new DirtyMap(memory, poolSize)
     map.reset(base)
     return map
   }
@@ -61,32 +72,52 @@ export class DirtyMap {
     memory.read(0, page)
     const header = readHeader(page)
     if (header?.poolSize === poolSize) {
-      const map = new DirtyMap(memory, poolSize, toHex(header.base), header.whole === 1, header.stamp)
+      const map = new DirtyMap(memory, poolSize)
+      map.#set(header.stamp, header.whole === 1, toHex(header.base))
       map.#readChunks()
       return map
     }
-    const map = new DirtyMap(memory, poolSize, unknownBase, false, header?.stamp ?? 0)
+    const map = new DirtyMap(memory, poolSize)
+    map.#set(header?.stamp ?? 0, false, unknownBase)
     map.#damaged()
     return map
   }
 
-  private constructor(memory: Memory, poolSize: number, base: string, whole: boolean, stamp: number) {
+  /** The map that another thread has opened. @param memory the same media, as this thread sees it */
+  static attach(memory: Memory, { poolSize, shared }: DirtyMapToken): DirtyMap {
+    return new DirtyMap(memory, poolSize, shared)
+  }
+
+  private constructor(memory: Memory, poolSize: number, shared?: SharedArrayBuffer) {
+    const chunks = chunksFor(poolSize)
     this.#memory = memory
     this.#poolSize = poolSize
-    this.#base = base
-    this.#whole = whole
-    this.#stamp = stamp
-    this.#chunks = Array.from({ length: chunksFor(poolSize) }, () => new Uint8Array(504))
+    this.#shared = shared ?? new SharedArrayBuffer(sharedHeaderSize + chunks * bitsSize)
+    this.#words = new Int32Array(this.#shared, 0, word.count)
+    this.#baseId = new Uint8Array(this.#shared, 4 * word.count, 16)
+    this.#chunks = Array.from(
+      { length: chunks },
+      (_, index) => new Uint8Array(this.#shared, sharedHeaderSize + index * bitsSize, bitsSize),
+    )
+  }
+
+  /** For attach in another thread; the memory is shared apart from it. */
+  share(): DirtyMapToken {
+    return { poolSize: this.#poolSize, shared: this.#shared }
+  }
+
+  get memory(): Memory {
+    return this.#memory
   }
 
   /** Id of the generation in which the replica was last known to be. */
   get base(): string {
-    return this.#base
+    return toHex(this.#baseId)
   }
 
   /** A replica of generation `base` misses what the map says and nothing else. */
   get isWhole(): boolean {
-    return this.#whole
+    return this.#words[word.whole] === 1
   }
 
   get isEmpty(): boolean {
@@ -117,24 +148,21 @@ export class DirtyMap {
 
   /** The replica may miss more than the map says, until everything was compared. Durable when it returns. */
   distrust(): void {
-    this.#whole = false
+    this.#words[word.whole] = 0
     this.#writeHeader()
   }
 
   /** The replica is of this generation; `whole`: and all in which it differs is marked. */
   rebase(base: string, whole: boolean): void {
-    this.#base = base
-    this.#whole = whole
+    this.#set(this.#stamp, whole, base)
     this.#writeHeader()
   }
 
   /** The replica is in step in this generation: nothing is missing any more. */
   reset(base: string): void {
-    this.#base = base
-    this.#whole = base !== unknownBase
-    this.#stamp = (this.#stamp + 1) >>> 0
-    this.#dirtyPages = 0
-    for (const bits of this.#chunks) bits.fill(0)
+    this.#set((this.#stamp + 1) >>> 0, base !== unknownBase, base)
+    if (this.#dirtyPages > 0) for (const bits of this.#chunks) bits.fill(0)
+    this.#words[word.dirtyPages] = 0
     this.#writeHeader()
   }
 
@@ -180,18 +208,35 @@ export class DirtyMap {
     const changed = new Set<number>()
     for (let page = Math.floor(from / pageSize); page <= last; page++) {
       if (this.#isDirty(page) === dirty) continue
-      this.#set(page, dirty)
+      this.#turn(page, dirty)
       changed.add(Math.floor(page / pagesPerChunk))
     }
     for (const chunk of changed) this.#writeChunk(chunk)
     if (changed.size > 0) this.#memory.drain()
   }
 
-  #set(page: number, dirty: boolean): void {
+  get #stamp(): number {
+    return (this.#words[word.stamp] ?? 0) >>> 0
+  }
+
+  get #dirtyPages(): number {
+    return this.#words[word.dirtyPages] ?? 0
+  }
+
+  #set(stamp: number, whole: boolean, base: string): void {
+    this.#words[word.stamp] = stamp
+    this.#words[word.whole] = whole ? 1 : 0
+    this.#baseId.set(fromHex(base))
+  }
+
+  #turn(page: number, dirty: boolean): void {
     const bits = this.#chunks[Math.floor(page / pagesPerChunk)]
+    const byte = this.#byte(page) ^ (1 << (page & 7))
+    const pages = this.#dirtyPages + (dirty ? 1 : -1)
     if (!bits) return
-    bits[(page % pagesPerChunk) >> 3] = this.#byte(page) ^ (1 << (page & 7))
-    this.#dirtyPages += dirty ? 1 : -1
+    // Nothing is called between the two, so that a thread that is terminated here leaves both or none.
+    bits[(page % pagesPerChunk) >> 3] = byte
+    this.#words[word.dirtyPages] = pages
   }
 
   #writeChunk(index: number): void {
@@ -204,8 +249,9 @@ export class DirtyMap {
 
   #writeHeader(): void {
     if (this.#memory.failure) throw this.#memory.failure
-    const [poolSize, stamp, whole] = [this.#poolSize, this.#stamp, this.#whole ? 1 : 0]
-    const page = headerLayout.encode({ magic, version, stamp, poolSize, base: fromHex(this.#base), whole, checksum: 0 })
+    const [poolSize, stamp, whole] = [this.#poolSize, this.#stamp, this.isWhole ? 1 : 0]
+    const base = this.#baseId.slice()
+    const page = headerLayout.encode({ magic, version, stamp, poolSize, base, whole, checksum: 0 })
     new DataView(page.buffer).setUint32(headerLayout.size - checksumSize, headerChecksum(page))
     this.#memory.copyIn(0, page)
   }
@@ -216,7 +262,9 @@ export class DirtyMap {
       this.#memory.read(pageSize + index * chunkLayout.size, chunk)
       bits.set(bitsOf(chunk, this.#stamp))
       this.#trim(index, bits)
-      for (const byte of bits) this.#dirtyPages += ones(byte)
+      let pages = this.#dirtyPages
+      for (const byte of bits) pages += ones(byte)
+      this.#words[word.dirtyPages] = pages
     }
   }
 
@@ -230,7 +278,7 @@ export class DirtyMap {
   }
 
   #damaged(): void {
-    this.#stamp = (this.#stamp + 1) >>> 0
+    this.#words[word.stamp] = this.#stamp + 1
     this.#writeHeader()
     this.markAll()
   }

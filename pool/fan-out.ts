@@ -1,11 +1,11 @@
 import { type Clock, pageSize, RpmemError, systemClock } from '../core/index.js'
 import type { Memory } from '../fabric-native/index.js'
-import { isOutOfStep, KeptReplica } from './kept-replica.js'
 import { LatencyHistogram } from './latency.js'
 import type { LocalReplica } from './local-replica.js'
 import { isFailureOfReplica, PersistError, type ReplicaFailure } from './persist-error.js'
 import { type Level, levelOf, type Policy, reaches, type Terms, termsOf } from './policy.js'
 import type { Assembly } from './pool-assembly.js'
+import { isOutOfStep, RecordedReplica } from './recorded-replica.js'
 import type { Persisting, PersistOptions, Replica } from './replica.js'
 
 export interface FanOutOptions extends PersistOptions {
@@ -57,6 +57,7 @@ export class FanOut {
   readonly #lost = new Map<Replica, unknown>()
   /** Of persists, by remote replica, in their order. */
   readonly #latencies: readonly LatencyHistogram[]
+  #goAlone: (() => void) | undefined
   /** Called when a kept replica has come into step. */
   readonly #waiting = new Set<() => void>()
 
@@ -72,6 +73,7 @@ export class FanOut {
     this.#replicas = assembly.replicas
     this.#latencies = this.#remotes.map(() => new LatencyHistogram())
     this.#onLost = onLost
+    this.#goAlone = assembly.goAlone
   }
 
   /** Replicas that have failed, and how. */
@@ -96,6 +98,13 @@ export class FanOut {
     const round = newRound()
     this.#fail(round, this.#master, error)
     return this.#verdict(round)
+  }
+
+  /** To be called before bytes of the master change. What cannot be noted throws, and nothing is changed. */
+  announce(): void {
+    if (this.#goAlone === undefined) return
+    this.#goAlone()
+    this.#goAlone = undefined
   }
 
   /** `stored`: a copying form has made the range durable on the master already. Throws PersistError. */
@@ -129,6 +138,7 @@ export class FanOut {
   }
 
   flush(at: number, length: number, options: FanOutOptions, stored = false): void {
+    this.announce()
     const round = newRound(at, length)
     if (!stored) this.#try(round, this.#master, () => this.#memory.flush(at, length))
     if (round.master) {
@@ -234,6 +244,7 @@ export class FanOut {
 
   /** A master that has failed holds zeros where pages were lost: nothing of it may reach the other replicas. */
   #begin(at: number, length: number, options: PersistOptions, stored: boolean, away = false): Round {
+    this.announce()
     const round = newRound(at, length)
     if (this.#isLost(round, this.#master)) return round
     if (this.#remotes.length > 0) round.startMs = this.#clock.nowMs()
@@ -320,13 +331,13 @@ export class FanOut {
     if (!replica) return
     if (replica === this.#master) round.master = false
     round.failures ??= []
-    const kept = replica instanceof KeptReplica && isFailureOfReplica(error)
+    const kept = replica instanceof RecordedReplica && replica.misses(error)
     round.failures.push({ replica: replica.name, error, kept })
     if (kept) this.#missed(round, replica)
     else if (isFailureOfReplica(error)) this.lose(replica, error)
   }
 
-  #missed(round: Round, replica: KeptReplica): void {
+  #missed(round: Round, replica: RecordedReplica): void {
     try {
       if (round.drained === undefined) replica.miss(round.at, round.length)
       else replica.missFlushed(round.drained)
@@ -340,7 +351,7 @@ export class FanOut {
     const failures = round.failures ?? []
     if (failures.length === 0) return tooFew(this.#outOfStep())
     // A mistake of the caller meets every replica; told once, it is clearer than as a failure to persist.
-    if (failures.every(({ error }) => !isFailureOfReplica(error))) return failures[0]?.error
+    if (failures.every(({ error, kept }) => !kept && !isFailureOfReplica(error))) return failures[0]?.error
     const order = this.#replicas.map(({ name }) => name)
     failures.sort((left, right) => order.indexOf(left.replica) - order.indexOf(right.replica))
     const elsewhere = round.begun ? 'unknown' : 'none'

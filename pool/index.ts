@@ -5,7 +5,7 @@ export { decodeHeader, encodeHeader, headerChecksum, type PartHeader } from './h
 export { attributesOf, checkAttributes } from './header-attributes.js'
 export { checkHeaders, type HeaderPage } from './header-check.js'
 export type { Keeping } from './keeping.js'
-export type { KeptState } from './kept-replica.js'
+export type { KeptState } from './kept-state.js'
 export { LatencyHistogram, type LatencySnapshot } from './latency.js'
 export {
   type HeaderOptions,

@@ -1,55 +1,35 @@
 import {
   assert,
   type Clock,
-  describe,
   hasCode,
   type Lineage,
-  type Log,
   type PoolAttributes,
   type Random,
   type ReplicaRecord,
   RpmemError,
 } from '../core/index.js'
-import type { DurabilityMethod, Memory } from '../fabric-native/index.js'
+import { type DurabilityMethod, type Memory, NativeMemory } from '../fabric-native/index.js'
+import type { ReplicaShare } from './attached-replica.js'
 import { BackOff, type BackOffOptions } from './back-off.js'
-import { type DirtyMap, unknownBase } from './dirty-map.js'
 import type { Keeping } from './keeping.js'
+import type { KeptChange, KeptState } from './kept-state.js'
 import { admit, refusedGeneration } from './lineage-check.js'
-import type { PoolLineage } from './pool-lineage.js'
+import { RecordedReplica, type ReplicaBook } from './recorded-replica.js'
 import type { RemoteReplica } from './remote-connector.js'
-import type { Persisting, PersistOptions, Replica } from './replica.js'
+import { phases, ReplicaBoard } from './replica-board.js'
 import { compare, copyMissing, type ResyncProgress, type ResyncRequest } from './resync.js'
 import type { Transport } from './transport.js'
 import { verify } from './verification.js'
 
-/**
- * `synced`: it holds all that was persisted. `comparing` and `syncing`: it is connected and being brought up to date; it gets
- * new persists only in `syncing`, and counts for nothing yet. `lost`: the next attempt to connect is due. `refused`: it would be
- * overwritten by what it does not know; somebody has to decide, and it is asked again from time to time.
- */
-export type KeptState = 'connecting' | 'comparing' | 'syncing' | 'synced' | 'lost' | 'refused' | 'closed'
-
-export interface KeptChange {
-  readonly state: KeptState
-  /** Why it is lost or refused. */
-  readonly error?: unknown
-  /** Of `lost` and `refused`: the time until the next attempt. */
-  readonly nextAttemptMs?: number
-}
-
-export interface KeptReplicaOptions {
-  readonly name: string
+export interface KeptReplicaOptions extends ReplicaBook {
   readonly memory: Memory
   /** Headers end and the user's bytes begin here: what lies before is each copy's own. */
   readonly base: number
   readonly size: number
-  readonly map: DirtyMap
-  readonly lineage: PoolLineage
   /** One attempt; it settles within its own time limit. `claim` is shown to the target. */
   readonly connect: (claim: ReplicaRecord, signal: AbortSignal) => Promise<RemoteReplica>
   readonly clock: Clock
   readonly random: Random
-  readonly log: Log
   readonly backOff?: BackOffOptions
   readonly resyncBytesPerSecond?: number
   readonly onChange: (change: KeptChange) => void
@@ -58,16 +38,15 @@ export interface KeptReplicaOptions {
 
 /**
  * A remote replica that is kept: it connects again by itself after a loss, gets what it has missed, and is called synced only
- * when that was verified. What it misses meanwhile is recorded by `miss`, durably, before anybody is told of success.
+ * when that was verified.
  */
-export class KeptReplica implements RemoteReplica {
-  readonly kind = 'remote'
-  readonly name: string
+export class KeptReplica extends RecordedReplica {
   readonly #options: KeptReplicaOptions
   readonly #backOff: BackOff
   readonly #closed = new AbortController()
-  /** Flushed and not drained: whether the target has it is known only after the drain. */
-  readonly #owed = new Map<number, { from: number; to: number }>()
+  /** What other threads are told, once the pool is shared. */
+  readonly #board = new ReplicaBoard()
+  #isShared = false
   #remote: RemoteReplica | undefined
   #state: KeptState = 'connecting'
   #failure: Error | undefined
@@ -80,8 +59,8 @@ export class KeptReplica implements RemoteReplica {
   #watchers: (() => void)[] = []
 
   constructor(options: KeptReplicaOptions) {
+    super(options)
     this.#options = options
-    this.name = options.name
     this.#backOff = new BackOff(options.random, options.backOff)
     // What a writer that crashed had under way it never recorded.
     if (options.lineage.stoppedBadly) options.map.distrust()
@@ -118,19 +97,19 @@ export class KeptReplica implements RemoteReplica {
     return this.#remote?.attributes
   }
 
-  /** It is never lost for good. */
-  onLost(): void {}
-
-  /** Connections come and go, and what it misses is recorded here: other threads would know of neither. */
-  share(): never {
-    throw new RpmemError('ERR_THREAD', 'a pool with a policy cannot be shared with other threads', {
-      hint: 'Open the pool without a policy, or let the thread that opened it do the persists.',
-    })
+  /** For AttachedReplica in another thread; from now on each connection is told to all of them. */
+  share(): ReplicaShare {
+    const { map } = this.#options
+    const { memory } = map
+    if (!(memory instanceof NativeMemory)) throw new RpmemError('ERR_ARGUMENT', 'only mapped memory can be shared')
+    if (!this.#isShared) this.#options.board.locked(() => this.#remote && this.#board.tell(this.#remote.share()))
+    this.#isShared = true
+    return { board: this.#board.buffer, map: map.share(), media: memory.share() }
   }
 
-  /** At least so much has to travel before it is in step. */
-  get missingBytes(): number {
-    return this.#options.map.dirtyBytes
+  /** Another thread has found that it missed something without having lost its connection. */
+  missedElsewhere(): void {
+    if (this.#state === 'synced' && this.#board.phase !== phases.synced) this.fallOut()
   }
 
   /** Begins to connect; from now on changes are told. Resolves at the end of the first attempt, whatever it brought. */
@@ -146,8 +125,8 @@ export class KeptReplica implements RemoteReplica {
   /** Takes over the connection of a pool that was just created on the target: both sides are equal. */
   async beginWith(remote: RemoteReplica): Promise<void> {
     this.#attach(remote)
-    await this.#confirm()
-    this.#change({ state: 'synced' })
+    const isEqual = await this.#confirm(false)
+    assert(isEqual, 'nothing was written yet')
     this.#running = this.#keep()
   }
 
@@ -208,68 +187,12 @@ export class KeptReplica implements RemoteReplica {
     }
   }
 
-  start(offset: number, length: number, options: PersistOptions): Persisting {
-    return this.#live().start(offset, length, options)
-  }
-
-  flush(offset: number, length: number, options: PersistOptions): void {
-    const remote = this.#live()
-    this.#owe(options.lane ?? 0, offset, offset + length)
-    remote.flush(offset, length, options)
-  }
-
-  drainSync(options: PersistOptions): void {
-    this.#live().drainSync(options)
-    this.#owed.delete(options.lane ?? 0)
-  }
-
-  async drain(options: PersistOptions): Promise<void> {
-    const lane = options.lane ?? 0
-    const owed = this.#owed.get(lane)
-    // Flushed from now on is the business of the next drain.
-    this.#owed.delete(lane)
-    try {
-      await this.#live().drain(options)
-    } catch (error) {
-      if (owed) this.#owe(lane, owed.from, owed.to)
-      throw error
-    }
-  }
-
-  /**
-   * Records that this replica may lack the range; durable when it returns. The first one after a time in step begins a new
-   * generation, so that this copy can be told from the others for ever.
-   */
-  miss(offset: number, length: number): void {
-    this.#options.map.mark(offset, length)
-    this.#declare()
-  }
-
-  /** The same for what was flushed on this lane and never drained. */
-  missFlushed(lane: number): void {
-    const owed = this.#owed.get(lane)
-    if (owed) this.#options.map.mark(owed.from, owed.to - owed.from)
-    this.#owed.delete(lane)
-    this.#declare()
-  }
-
-  /** Only a copy that misses something is another one than ours. */
-  #declare(): void {
-    const { map, lineage } = this.#options
-    if (map.isEmpty) return
-    const before = lineage.current.id
-    if (map.base === before || map.base === unknownBase) lineage.begin('replica lost')
-    if (map.base === unknownBase) map.rebase(before, false)
-    // It was in step when the call began, and has lost it since without losing its connection.
-    if (this.#state === 'synced') this.#lose(new RpmemError('ERR_TARGET_LOST', `${this.name} missed a persist`))
-  }
-
   async close(options?: { readonly remove?: boolean }): Promise<void> {
     if (this.#closed.signal.aborted) return this.#running
     this.#closed.abort()
     this.#retry?.()
     // What nobody has drained may not be there: the next opening sends it.
-    this.#recordOwed()
+    this.recordOwed()
     const remote = this.#remote
     this.#remote = undefined
     await remote?.close(options)
@@ -277,7 +200,11 @@ export class KeptReplica implements RemoteReplica {
     this.#change({ state: 'closed' })
   }
 
-  #live(): RemoteReplica {
+  protected override fallOut(): void {
+    this.#lose(new RpmemError('ERR_TARGET_LOST', `${this.name} missed a persist`))
+  }
+
+  protected override live(): RemoteReplica {
     if (this.#remote && (this.#state === 'synced' || this.#state === 'syncing')) return this.#remote
     throw this.#failure ?? new RpmemError('ERR_TARGET_LOST', `${this.name} is not connected`, { durability: 'none' })
   }
@@ -312,6 +239,7 @@ export class KeptReplica implements RemoteReplica {
     this.#method = remote.method
     this.#transport = remote.transport
     this.#failure = undefined
+    if (this.#isShared) this.#options.board.locked(() => this.#board.tell(remote.share()))
     remote.onLost(error => {
       if (this.#remote === remote) this.#lose(error)
     })
@@ -319,13 +247,14 @@ export class KeptReplica implements RemoteReplica {
 
   async #bringIntoStep(): Promise<void> {
     const keeping = this.#connectedKeeping()
-    const { map, lineage } = this.#options
+    const { map, lineage, board } = this.#options
     const request = this.#request(keeping)
     const compares = this.#mustCompare(keeping.record)
     if (compares) {
       this.#change({ state: 'comparing' })
       await compare(request)
-      map.rebase((keeping.record?.lineage ?? lineage.lineage).current.id, true)
+      const { id } = (keeping.record?.lineage ?? lineage.lineage).current
+      board.locked(() => map.rebase(id, true))
     }
     do {
       if (!map.isEmpty)
@@ -334,19 +263,23 @@ export class KeptReplica implements RemoteReplica {
       // From here on it gets what is persisted, so that what is missing only grows less.
       if (this.#state !== 'syncing') this.#change({ state: 'syncing' })
       await copyMissing(request)
-      await this.#confirm()
-    } while (!map.isEmpty || map.base !== lineage.current.id)
-    if (compares) this.#verifiedAt = new Date().toISOString()
-    this.#change({ state: 'synced' })
+    } while (!(await this.#confirm(compares)))
   }
 
-  /** The target notes that its copy is ours; the map starts anew if nothing was missed meanwhile. */
-  async #confirm(): Promise<void> {
-    const { map, lineage } = this.#options
+  /** The target notes that its copy is ours; it is in step, and the map starts anew, if nothing was missed meanwhile. */
+  async #confirm(wasCompared: boolean): Promise<boolean> {
+    const { map, lineage, board } = this.#options
     const generation = lineage.current.id
     await this.#connectedKeeping().adopt(this.#ourRecord())
     this.#checkConnected()
-    if (map.isEmpty && lineage.current.id === generation) map.reset(generation)
+    return board.locked(() => {
+      lineage.refresh()
+      if (!map.isEmpty || lineage.current.id !== generation) return false
+      map.reset(generation)
+      if (wasCompared) this.#verifiedAt = new Date().toISOString()
+      this.#change({ state: 'synced' })
+      return true
+    })
   }
 
   #connectedKeeping(): Keeping {
@@ -367,14 +300,14 @@ export class KeptReplica implements RemoteReplica {
 
   /** Only if the map is the whole difference may the rest be trusted. Throws if the copy must not be overwritten. */
   #mustCompare(record: ReplicaRecord | undefined): boolean {
-    const { map } = this.#options
+    const { map, board } = this.#options
     if (!record) return true
     admit(this.name, this.#ourRecord(), record)
-    return !map.isWhole || record.touched || map.base !== record.lineage.current.id
+    return !map.isWhole || board.isSuspect || record.touched || map.base !== record.lineage.current.id
   }
 
   #request(keeping: Keeping): ResyncRequest {
-    const { memory, base, size, map, clock, resyncBytesPerSecond, onProgress } = this.#options
+    const { memory, base, size, map, board, clock, resyncBytesPerSecond, onProgress } = this.#options
     const remote = this.#remote
     assert(remote, 'a connected replica has a connection')
     return {
@@ -382,6 +315,7 @@ export class KeptReplica implements RemoteReplica {
       base,
       size,
       map,
+      board,
       keeping,
       clock,
       replica: remote,
@@ -406,33 +340,14 @@ export class KeptReplica implements RemoteReplica {
       .catch(error => this.#lose(error))
   }
 
-  #owe(lane: number, from: number, to: number): void {
-    const owed = this.#owed.get(lane)
-    this.#owed.set(lane, owed ? { from: Math.min(owed.from, from), to: Math.max(owed.to, to) } : { from, to })
-  }
-
-  /** What cannot be recorded now stays owed: the drain that would declare it safe will fail. */
-  #recordOwed(): void {
-    for (const [lane, { from, to }] of this.#owed) {
-      try {
-        this.#options.map.mark(from, to - from)
-        this.#owed.delete(lane)
-      } catch (error) {
-        this.#options.log.write(
-          'err',
-          `${this.name}: what it misses could not be recorded: ${describe(error).join(': ')}`,
-        )
-      }
-    }
-  }
-
   #lose(error: unknown): void {
     const remote = this.#remote
     if (!remote) return
     this.#remote = undefined
     this.#failure = error instanceof Error ? error : new Error(String(error))
-    this.#recordOwed()
+    // Not before: what is recorded of a replica in step makes it lost.
     this.#change({ state: 'lost', error })
+    this.recordOwed()
     remote.close().catch(() => {})
     this.#retry?.()
   }
@@ -467,14 +382,13 @@ export class KeptReplica implements RemoteReplica {
 
   #change(change: KeptChange): void {
     this.#state = change.state
+    this.#board.phase = change.state === 'synced' || change.state === 'syncing' ? phases[change.state] : phases.away
     if (change.state !== 'connecting') this.#tried()
     this.#options.log.write('info', `${this.name} is ${change.state}`)
     this.#options.onChange(change)
     for (const watcher of this.#watchers.splice(0)) watcher()
   }
 }
-
-export const isOutOfStep = (replica: Replica): boolean => replica instanceof KeptReplica && !replica.inStep
 
 /** A target that refuses knows its pool set by another name than we do. */
 function named(name: string, error: unknown): unknown {

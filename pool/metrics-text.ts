@@ -1,4 +1,4 @@
-import type { KeptState } from './kept-replica.js'
+import type { KeptState } from './kept-state.js'
 import { bucketBoundUs } from './latency.js'
 import type { PoolStatus, ReplicaReport } from './pool-status.js'
 

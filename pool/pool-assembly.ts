@@ -5,18 +5,22 @@ import {
   type PoolAttributes,
   pageSize,
   RpmemError,
+  systemRandom,
   zeroAttributes,
 } from '../core/index.js'
 import { type LocalReplicaSpec, localReplicas, type PoolSet, type RemoteReplicaSpec } from '../poolset/index.js'
 import { untilAborted } from './abortable.js'
+import type { AttachedKeeper } from './attached-keeper.js'
 import { finishGrowth } from './interrupted-growth.js'
-import { isOutOfStep, type KeptReplica, type KeptReplicaOptions } from './kept-replica.js'
+import type { KeptReplica, KeptReplicaOptions } from './kept-replica.js'
 import { LocalReplica } from './local-replica.js'
 import { newAttributes } from './new-attributes.js'
 import { type Policy, termsOf } from './policy.js'
 import { PoolGrowth } from './pool-growth.js'
+import { goAlone } from './pool-lineage.js'
 import type { CreatePoolOptions, OpenPoolOptions } from './pool-options.js'
 import { checkSet, placesOf, reservationOf, setToCreate } from './pool-places.js'
+import { isOutOfStep } from './recorded-replica.js'
 import type { RemoteConnector, RemoteReplica } from './remote-connector.js'
 import type { Replica } from './replica.js'
 import { checkMeaning, checkReplicas, checkShared, type NamedAttributes } from './replica-check.js'
@@ -46,9 +50,11 @@ export interface Assembly {
   readonly base: number
   /** Of the master; undefined for a pool without headers. */
   readonly attributes: PoolAttributes | undefined
-  /** Of a pool whose replicas are kept. */
-  readonly keeper?: ReplicaKeeper | undefined
+  /** Of a pool with remote replicas. */
+  readonly keeper?: ReplicaKeeper | AttachedKeeper | undefined
   readonly policy?: Policy | undefined
+  /** Called before the first byte is written, if the copy may have replicas that this pool set does not name. */
+  readonly goAlone?: (() => void) | undefined
   /** Default: the system's. */
   readonly clock?: Clock | undefined
   readonly log?: Log | undefined
@@ -97,8 +103,7 @@ export async function openAssembly(set: PoolSet, options: OpenPoolOptions & Need
     })
     workshop.checkLocals(options)
     await workshop.keep('old')
-    if (options.policy) await workshop.reach(options.policy)
-    else await workshop.remotes((connector, request) => connector.open(request))
+    await workshop.reach()
     workshop.checkAll(options.alone === true)
     return workshop.assembly()
   } catch (error) {
@@ -182,17 +187,19 @@ class Workshop {
       const request = this.#request(replica, signal)
       const remote = await make(this.#connector, request, index)
       this.#remotes.set(index, remote)
-      if (this.#keeper) this.#remotes.set(index, await this.#adopt(this.#keeper, remote, replica))
+      const keeper = this.#keeper
+      assert(keeper, 'remote replicas are kept')
+      this.#remotes.set(index, await this.#adopt(keeper, remote, replica))
     })
     const failed = (await Promise.allSettled(connecting)).find(outcome => outcome.status === 'rejected')
     if (failed) throw failed.reason
   }
 
-  /** With a policy the remote replicas are kept. */
+  /** What keeps the remote replicas, if there are any. */
   async keep(origin: 'new' | 'old'): Promise<void> {
-    const { policy, resync, storage, clock, random, log } = this.#options
-    if (!policy) return
+    const { policy = {}, resync, storage, clock, random, log } = this.#options
     termsOf(policy, this.#set.replicas.length)
+    if (this.#lines().length === 0) return
     const beside = this.#parts.get(0)?.notesBeside
     assert(beside !== undefined, 'the master is open')
     const base = this.#attributes ? pageSize : 0
@@ -201,10 +208,10 @@ class Workshop {
     this.#keeper = origin === 'new' ? ReplicaKeeper.create(request) : ReplicaKeeper.open(request)
   }
 
-  /** Opens the kept replicas; those that cannot be reached are tried again later, if the policy can do without them. */
-  async reach(policy: Policy): Promise<void> {
+  /** Opens the remote replicas; those that cannot be reached are tried again later, if the policy can do without them. */
+  async reach(): Promise<void> {
     const keeper = this.#keeper
-    assert(keeper, 'there is a keeper where there is a policy')
+    if (!keeper) return
     const kept = await Promise.all(
       this.#lines().map(async ([index, replica]) => {
         const one = await keeper.keep(nameOf(replica), 'old', this.#reconnect(replica))
@@ -212,7 +219,7 @@ class Workshop {
         return one
       }),
     )
-    const { minDurable } = termsOf(policy, this.#set.replicas.length)
+    const { minDurable } = termsOf(this.#options.policy ?? {}, this.#set.replicas.length)
     const others = this.#locals.size
     const enough = () => others + kept.filter(({ inStep }) => inStep).length >= minDurable
     const { signal } = this.#options
@@ -328,6 +335,7 @@ class Workshop {
       growth: this.#growth(),
       keeper: this.#keeper,
       policy: this.#options.policy,
+      goAlone: this.#goAlone(),
       clock: this.#options.clock,
       log: this.#options.log,
       statusNote: this.#statusNote(),
@@ -337,6 +345,12 @@ class Workshop {
   #statusNote(): StatusNote | undefined {
     const beside = this.#remotes.size > 0 ? this.#parts.get(0)?.notesBeside : undefined
     return beside === undefined ? undefined : new StatusNote(statusPath(beside))
+  }
+
+  #goAlone(): (() => void) | undefined {
+    const record = this.#parts.get(0)?.record
+    const { random = systemRandom } = this.#options
+    return this.#keeper || !record?.read() ? undefined : () => goAlone(record, random)
   }
 
   #growth(): PoolGrowth | undefined {

@@ -1,4 +1,4 @@
-import type { KeptChange } from './kept-replica.js'
+import type { KeptChange } from './kept-state.js'
 import type { ResyncProgress } from './resync.js'
 
 export interface ReplicaLoss {

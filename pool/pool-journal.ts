@@ -1,5 +1,5 @@
 import { type Clock, describe, type Log, silentLog, systemClock } from '../core/index.js'
-import type { KeptChange } from './kept-replica.js'
+import type { KeptChange } from './kept-state.js'
 import type { LatencyHistogram } from './latency.js'
 import type { PoolState } from './pool.js'
 import type { PoolChange, PoolStatus, ReplicaReport } from './pool-status.js'

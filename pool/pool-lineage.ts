@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import {
+  assert,
   descend,
   type Generation,
   type GenerationReason,
@@ -7,43 +8,56 @@ import {
   maxAncestors,
   type Random,
 } from '../core/index.js'
+import type { PoolBoard } from './pool-board.js'
 import type { RecordStore } from './record-file.js'
+
+export interface LineagePlaces {
+  readonly store: RecordStore
+  readonly random: Random
+  readonly board: PoolBoard
+}
 
 /** What the master has been through, and the record that says so. A change is durable before it is told to anybody. */
 export class PoolLineage {
   readonly #store: RecordStore
   readonly #random: Random
+  readonly #board: PoolBoard
   readonly #stoppedBadly: boolean
   readonly #listeners: (() => void)[] = []
   #lineage: Lineage
+  /** As the board counts them: of the generation that this thread knows. */
+  #generation: number
 
-  private constructor(store: RecordStore, random: Random, lineage: Lineage, stoppedBadly: boolean) {
-    this.#store = store
-    this.#random = random
+  private constructor(places: LineagePlaces, lineage: Lineage, stoppedBadly: boolean) {
+    this.#store = places.store
+    this.#random = places.random
+    this.#board = places.board
+    this.#generation = places.board.generation
     this.#lineage = lineage
     this.#stoppedBadly = stoppedBadly
-    this.#write(lineage, false)
   }
 
   /** Of a new pool. */
-  static create(store: RecordStore, random: Random): PoolLineage {
-    const pool = hexId(random)
-    return new PoolLineage(
-      store,
-      random,
-      { pool, current: { ...newGeneration(random, 'created'), number: 1 }, ancestors: [] },
-      false,
-    )
+  static create(places: LineagePlaces): PoolLineage {
+    const lineage = new PoolLineage(places, newLineage(places.random), false)
+    lineage.#write(lineage.#lineage, false)
+    return lineage
   }
 
   /** Of a pool that exists; one without a record gets its first, and counts as stopped badly. ERR_RECORD if it is damaged. */
-  static open(store: RecordStore, random: Random): PoolLineage {
-    const record = store.read()
-    if (!record) {
-      const { lineage } = PoolLineage.create(store, random)
-      return new PoolLineage(store, random, lineage, true)
-    }
-    return new PoolLineage(store, random, record.lineage, !record.closed)
+  static open(places: LineagePlaces): PoolLineage {
+    const record = places.store.read()
+    const stoppedBadly = !record?.closed || record.touched
+    const lineage = new PoolLineage(places, record?.lineage ?? newLineage(places.random), stoppedBadly)
+    lineage.#write(lineage.#lineage, false)
+    return lineage
+  }
+
+  /** As another thread has opened or created it. */
+  static attach(places: LineagePlaces): PoolLineage {
+    const record = places.store.read()
+    assert(record, 'a pool that is open has a record')
+    return new PoolLineage(places, record.lineage, false)
   }
 
   get lineage(): Lineage {
@@ -59,12 +73,27 @@ export class PoolLineage {
     return this.#stoppedBadly
   }
 
-  /** From here on a replica that is out of step can be told from the others. Durable when it returns. */
+  /** Learns of what other threads have begun. Under the lock of the pool. */
+  refresh(): void {
+    const { generation } = this.#board
+    if (generation === this.#generation) return
+    const record = this.#store.read()
+    assert(record, 'a pool that is open has a record')
+    this.#lineage = record.lineage
+    this.#generation = generation
+    this.#tell()
+  }
+
+  /**
+   * From here on a replica that is out of step can be told from the others. Durable when it returns. Under the lock of the
+   * pool, after a refresh.
+   */
   begin(why: GenerationReason): void {
     const next = descend(this.#lineage, newGeneration(this.#random, why))
     this.#write(next, false)
     this.#lineage = next
-    for (const listener of this.#listeners) listener()
+    this.#generation = this.#board.begunGeneration()
+    this.#tell()
   }
 
   /** The lineage that has left both behind: what this copy was, and that generation of another. Nothing is changed. */
@@ -77,24 +106,51 @@ export class PoolLineage {
 
   /** Goes on as this lineage, which `over` has made. Durable when it returns. */
   resolve(lineage: Lineage): void {
-    this.#write(lineage, false)
-    this.#lineage = lineage
-    for (const listener of this.#listeners) listener()
+    this.#board.locked(() => {
+      this.#write(lineage, false)
+      this.#lineage = lineage
+      this.#generation = this.#board.begunGeneration()
+      this.#tell()
+    })
   }
 
   onChange(listener: () => void): void {
     this.#listeners.push(listener)
   }
 
-  /** After the last persist has settled. */
+  /** After the last persist has settled. With other threads in the midst of theirs it is as if the program had crashed. */
   close(): void {
-    this.#write(this.#lineage, true)
+    this.#board.locked(() => {
+      this.refresh()
+      this.#write(this.#lineage, this.#board.threads === 0 && !this.#board.isSuspect)
+    })
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener()
   }
 
   #write(lineage: Lineage, closed: boolean): void {
     this.#store.write({ lineage, closed, syncing: false, touched: false })
   }
 }
+
+/**
+ * A copy that is written to without the replicas that it may have goes its own way from here on: they are told from it, and are
+ * compared with it as a whole when they meet again. Nothing happens to a copy that has no record.
+ */
+export function goAlone(store: RecordStore, random: Random): void {
+  const record = store.read()
+  if (!record || record.touched) return
+  const lineage = descend(record.lineage, newGeneration(random, 'replica lost'))
+  store.write({ ...record, lineage, touched: true })
+}
+
+const newLineage = (random: Random): Lineage => ({
+  pool: hexId(random),
+  current: { ...newGeneration(random, 'created'), number: 1 },
+  ancestors: [],
+})
 
 const hexId = (random: Random): string => Buffer.from(random.bytes(16)).toString('hex')
 

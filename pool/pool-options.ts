@@ -20,9 +20,9 @@ export interface OpenPoolOptions {
   readonly signal?: AbortSignal
   readonly storage?: Storage
   /**
-   * What a persist needs in order to succeed. With it the remote replicas are kept: they connect again by themselves after a
-   * loss and get what they missed, for which a record and a map of what is missing lie beside the first part of the pool.
-   * Without it a replica that was lost stays lost until the pool is opened again.
+   * What a persist needs in order to succeed; default: every replica. Whatever it is, remote replicas connect again by
+   * themselves after a loss and get what they missed, for which a record and a map of what is missing lie beside the first part
+   * of the pool.
    */
   readonly policy?: Policy
   readonly resync?: ResyncOptions

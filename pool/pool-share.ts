@@ -1,8 +1,13 @@
-import { type PoolAttributes, RpmemError } from '../core/index.js'
+import { assert, type PoolAttributes, RpmemError } from '../core/index.js'
 import { attachMemory, type Memory, type MemoryToken, NativeMemory } from '../fabric-native/index.js'
+import { AttachedKeeper, type KeeperShare } from './attached-keeper.js'
+import type { ReplicaShare } from './attached-replica.js'
+import { KeptReplica } from './kept-replica.js'
 import { LocalReplica } from './local-replica.js'
+import type { Policy } from './policy.js'
 import type { Assembly } from './pool-assembly.js'
 import type { AttachRemote, RemoteReplica } from './remote-connector.js'
+import { ReplicaKeeper } from './replica-keeper.js'
 
 /** A pool on its way to another thread of this process; can be posted to a worker. Good as long as the pool is open. */
 export interface PoolToken {
@@ -11,22 +16,33 @@ export interface PoolToken {
   readonly size: number
   readonly base: number
   readonly attributes: PoolAttributes | undefined
+  readonly policy: Policy | undefined
+  /** Of a pool with remote replicas. */
+  readonly keeper: KeeperShare | undefined
 }
 
 export type ReplicaToken =
   | { readonly name: string; readonly memory: MemoryToken }
-  /** What only the room knows that connects to targets. */
-  | { readonly name: string; readonly connection: unknown }
+  | { readonly name: string; readonly kept: ReplicaShare }
 
 /** `size`: of the pool by now, header page included. */
 export function shareAssembly(assembly: Assembly, size: number): PoolToken {
-  const { replicas, master, locals, remotes, base, attributes } = assembly
+  const { replicas, master, locals, remotes, base, attributes, policy } = assembly
   const own = [master, ...locals]
   const tokens = new Map<unknown, ReplicaToken>()
   for (const replica of own) tokens.set(replica, { name: replica.name, memory: share(replica.memory) })
-  for (const remote of remotes) tokens.set(remote, { name: remote.name, connection: remote.share() })
+  const keeper = remotes.length > 0 ? ownKeeper(assembly).share() : undefined
+  for (const remote of remotes) {
+    assert(remote instanceof KeptReplica, 'remote replicas are kept')
+    tokens.set(remote, { name: remote.name, kept: remote.share() })
+  }
   for (const replica of own) replica.share()
-  return { replicas: replicas.flatMap(replica => tokens.get(replica) ?? []), size, base, attributes }
+  return { replicas: replicas.flatMap(replica => tokens.get(replica) ?? []), size, base, attributes, policy, keeper }
+}
+
+function ownKeeper({ keeper }: Assembly): ReplicaKeeper {
+  if (keeper instanceof ReplicaKeeper) return keeper
+  throw new RpmemError('ERR_THREAD', 'a pool is shared by the thread that opened it')
 }
 
 function share(memory: Memory): MemoryToken {
@@ -36,19 +52,24 @@ function share(memory: Memory): MemoryToken {
 
 /** The same pool seen from this thread. Closing it leaves the owner's pool open. */
 export function attachAssembly(token: PoolToken, attachRemote?: AttachRemote): Assembly {
-  const { size, base, attributes } = token
+  const { size, base, attributes, policy } = token
   const locals: LocalReplica[] = []
   const remotes: RemoteReplica[] = []
+  let keeper: AttachedKeeper | undefined
   try {
     const replicas = token.replicas.map(replica => {
       if ('memory' in replica) return added(locals, attachLocal(replica.name, replica.memory, locals[0]))
-      if (attachRemote) return added(remotes, attachRemote(replica.name, replica.connection))
+      if (attachRemote && token.keeper) {
+        keeper ??= new AttachedKeeper(token.keeper)
+        return added(remotes, keeper.attach(replica.name, replica.kept, attachRemote))
+      }
       throw new RpmemError('ERR_POOLSET_UNSUITABLE', 'the pool has a remote replica, but nothing attaches to targets')
     })
     const [master, ...others] = locals
     if (!master) throw new RpmemError('ERR_ARGUMENT', 'the token of a pool names at least a master')
-    return { replicas, master, locals: others, remotes, size, base, attributes, attached: true }
+    return { replicas, master, locals: others, remotes, size, base, attributes, policy, keeper, attached: true }
   } catch (error) {
+    void keeper?.close()
     for (const { memory } of locals) memory.close()
     for (const remote of remotes) void remote.close().catch(() => {})
     throw error

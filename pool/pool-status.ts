@@ -1,5 +1,5 @@
 import type { DurabilityMethod } from '../fabric-native/index.js'
-import type { KeptState } from './kept-replica.js'
+import type { KeptState } from './kept-state.js'
 import type { LatencySnapshot } from './latency.js'
 import type { PoolState } from './pool.js'
 import type { ProcessIdentity } from './process-identity.js'
@@ -24,7 +24,7 @@ export interface PoolStatus {
 export interface ReplicaReport {
   readonly name: string
   readonly kind: 'local' | 'remote'
-  /** `open` and `lost` of a replica that is not kept. */
+  /** `open` and `lost` of a local replica. */
   readonly state: KeptState | 'open'
   readonly method: DurabilityMethod
   /** Of a remote replica: how its data travels, or did when it was connected last, and why so. */

@@ -4,25 +4,26 @@ import type { CopyOptions, Memory } from '../fabric-native/index.js'
 import { loadPoolSet, minimumPartSize, type PoolSet } from '../poolset/index.js'
 import { untilAborted } from './abortable.js'
 import { FanOut, type Reached } from './fan-out.js'
-import { isOutOfStep, KeptReplica } from './kept-replica.js'
+import { KeptReplica } from './kept-replica.js'
 import { nativeStorage } from './native-storage.js'
 import { type Assembly, createAssembly, openAssembly } from './pool-assembly.js'
 import { poolChannels } from './pool-channels.js'
-import type { PoolEvents, ReplicaChange, ReplicaProgress } from './pool-events.js'
+import type { PoolEvents, ReplicaChange, ReplicaLoss, ReplicaProgress } from './pool-events.js'
 import { defaultGrowth } from './pool-growth.js'
 import { PoolJournal } from './pool-journal.js'
 import type { CopyPersistOptions, CreatePoolOptions, OpenPoolOptions, PoolPersistOptions } from './pool-options.js'
 import { attachAssembly, type PoolToken, shareAssembly } from './pool-share.js'
 import type { PoolStatus } from './pool-status.js'
 import { Receipt, type ReplicaReceipt, type ReplicaStatus, receiptsOf, statusOf } from './receipt.js'
+import { isOutOfStep } from './recorded-replica.js'
 import type { AttachRemote } from './remote-connector.js'
 import type { Replica } from './replica.js'
 import { verifiable } from './verifiable.js'
 import { isEqualThroughout, type Verification, type VerifyOptions, verify } from './verification.js'
 
 /**
- * `failed`: a replica was lost for good; memory can still be read, but nothing can be made durable everywhere any more.
- * `degraded`: a kept replica is out of step, and on its way back.
+ * `failed`: a local replica was lost for good; memory can still be read, but nothing can be made durable everywhere any more.
+ * `degraded`: a remote replica is out of step, and on its way back.
  */
 export type PoolState = 'open' | 'degraded' | 'failed' | 'closing' | 'closed'
 
@@ -31,7 +32,7 @@ export type PoolState = 'open' | 'degraded' | 'failed' | 'closing' | 'closed'
  * byte that the user may use; headers are invisible. After a persist has returned, the range is durable on the master, on
  * every local replica and on every target; else it throws ERR_PERSIST (PersistError), which says what is certain.
  *
- * Emits 'replica-lost' once for each replica that fails and 'closed' at the end. All methods but close() throw ERR_CLOSED
+ * Emits 'replica-lost' each time a replica that was in step is lost, and 'closed' at the end. All methods but close() throw ERR_CLOSED
  * after close(). Source: pmemobj_open(3) and the memory operations of libpmemobj(7).
  */
 export class Pool extends EventEmitter<PoolEvents> {
@@ -44,6 +45,8 @@ export class Pool extends EventEmitter<PoolEvents> {
   readonly #base: number
   /** Header page included; grows. */
   #whole: number
+  /** Kept replicas whose loss nobody was told of. */
+  readonly #inStep = new Set<string>()
   #state: Exclude<PoolState, 'degraded'> = 'open'
   #sequence = 0
   #pending = 0
@@ -91,6 +94,7 @@ export class Pool extends EventEmitter<PoolEvents> {
       clock: assembly.clock,
       log: assembly.log,
     })
+    for (const replica of assembly.remotes) if (!isOutOfStep(replica)) this.#inStep.add(replica.name)
     for (const remote of assembly.remotes) remote.onLost(error => this.#fanOut.lose(remote, error))
     assembly.keeper?.listen({
       changed: ({ name: replica }, change) => this.#changed({ replica, ...change }),
@@ -330,10 +334,11 @@ export class Pool extends EventEmitter<PoolEvents> {
   async #close(): Promise<void> {
     this.#state = 'closing'
     if (this.#pending > 0) await new Promise<void>(resolve => (this.#settled = resolve))
-    const { remotes, locals, master } = this.#assembly
+    const { remotes, locals, master, keeper } = this.#assembly
+    keeper?.end()
     const outcomes = await Promise.allSettled([...remotes, ...locals].map(replica => replica.close()))
     // The record says that all is well only when it is.
-    if (this.#assembly.keeper) outcomes.push(...(await Promise.allSettled([this.#assembly.keeper.close()])))
+    if (keeper) outcomes.push(...(await Promise.allSettled([keeper.close()])))
     outcomes.push(...(await Promise.allSettled([master.close()])))
     this.#state = 'closed'
     this.#journal.close()
@@ -360,6 +365,7 @@ export class Pool extends EventEmitter<PoolEvents> {
   /** The master stores without a flush where the flush can run beside the work of the targets. */
   #store(work: (mode: CopyOptions) => void, options: CopyPersistOptions): void {
     const durable = options.noDrain ? undrained : noOptions
+    this.#fanOut.announce()
     try {
       work(options.noFlush || !this.#storesDurably ? unflushed : durable)
     } catch (error) {
@@ -441,6 +447,17 @@ export class Pool extends EventEmitter<PoolEvents> {
       this.emit('replica-state', change)
       poolChannels.replicaState.publish({ pool: this, ...change })
     })
+    const { replica, state, error } = change
+    if (state === 'synced') this.#inStep.add(replica)
+    else if (this.#inStep.delete(replica)) this.#tellLoss({ replica, kind: 'remote', error })
+  }
+
+  /** Listeners run after the operation has told its own caller. */
+  #tellLoss(loss: ReplicaLoss): void {
+    queueMicrotask(() => {
+      this.emit('replica-lost', loss)
+      poolChannels.replicaLost.publish({ pool: this, ...loss })
+    })
   }
 
   #progressed(progress: ReplicaProgress): void {
@@ -464,12 +481,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     if (this.#state !== 'open' && this.#state !== 'failed') return
     this.#state = 'failed'
     this.#journal.record('lost', replica.name, { error })
-    const loss = { replica: replica.name, kind: replica.kind, error }
-    // Listeners run after the operation has told its own caller.
-    queueMicrotask(() => {
-      this.emit('replica-lost', loss)
-      poolChannels.replicaLost.publish({ pool: this, ...loss })
-    })
+    this.#tellLoss({ replica: replica.name, kind: replica.kind, error })
   }
 }
 

@@ -51,7 +51,7 @@ export async function promote(
 function checked(record: ReplicaRecord | undefined, force: boolean): ReplicaRecord {
   if (!record) {
     throw new RpmemError('ERR_RECORD', 'this copy has no record of what it has been through', {
-      hint: 'Only a replica of a pool with a policy has one. Without it no writer would be refused, so nothing needs promoting.',
+      hint: 'Every replica that was opened by this version has one. Without it no writer would be refused, so nothing needs promoting.',
     })
   }
   if (record.syncing && !force) {

@@ -1,6 +1,7 @@
 import type { DurabilityMethod } from '../fabric-native/index.js'
-import { KeptReplica, type KeptState } from './kept-replica.js'
+import type { KeptState } from './kept-state.js'
 import { type Level, levelOf } from './policy.js'
+import { RecordedReplica } from './recorded-replica.js'
 import type { Replica } from './replica.js'
 import type { Transport } from './transport.js'
 
@@ -29,7 +30,7 @@ export class Receipt {
 
 /** A replica as it is now. */
 export interface ReplicaStatus extends Omit<ReplicaReceipt, 'level'> {
-  /** `open` and `lost` of a replica that is not kept. */
+  /** `open` and `lost` of a local replica. */
   readonly state: KeptState | 'open'
   /** What has to travel before a kept replica is in step, as far as is known. */
   readonly missingBytes: number
@@ -56,13 +57,9 @@ export function receiptsOf(
 
 export function statusOf(replica: Replica, lost: boolean): Omit<ReplicaStatus, 'transport' | 'failure'> {
   const { name, kind, method } = replica
-  if (!(replica instanceof KeptReplica)) return { name, kind, method, state: lost ? 'lost' : 'open', missingBytes: 0 }
-  return {
-    name,
-    kind,
-    method,
-    state: replica.state,
-    missingBytes: replica.missingBytes,
-    verifiedAt: replica.verifiedAt,
+  if (!(replica instanceof RecordedReplica)) {
+    return { name, kind, method, state: lost ? 'lost' : 'open', missingBytes: 0 }
   }
+  const { state, missingBytes, verifiedAt } = replica
+  return { name, kind, method, state, missingBytes, verifiedAt }
 }

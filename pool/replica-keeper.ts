@@ -1,11 +1,16 @@
-import { type Clock, type Log, type Random, silentLog, systemClock, systemRandom } from '../core/index.js'
+import { type Clock, type Log, type Random, RpmemError, silentLog, systemClock, systemRandom } from '../core/index.js'
 import type { Memory } from '../fabric-native/index.js'
+import type { KeeperShare } from './attached-keeper.js'
 import { DirtyMap, unknownBase } from './dirty-map.js'
-import { type KeptChange, KeptReplica, type KeptReplicaOptions } from './kept-replica.js'
+import { KeptReplica, type KeptReplicaOptions } from './kept-replica.js'
+import type { KeptChange } from './kept-state.js'
+import { PoolBoard } from './pool-board.js'
 import { PoolLineage } from './pool-lineage.js'
 import type { ResyncOptions } from './pool-options.js'
+import { RecordFile } from './record-file.js'
 import type { NotedMap, ReplicaNotes } from './replica-notes.js'
 import type { ResyncProgress } from './resync.js'
+import { ThreadNews } from './thread-news.js'
 
 export interface KeeperOptions {
   readonly notes: ReplicaNotes
@@ -21,8 +26,8 @@ export interface KeeperOptions {
 
 /** Who listens to the kept replicas of a pool. */
 export interface KeeperListener {
-  changed(replica: KeptReplica, change: KeptChange): void
-  progressed(replica: KeptReplica, progress: ResyncProgress): void
+  changed(replica: { readonly name: string }, change: KeptChange): void
+  progressed(replica: { readonly name: string }, progress: ResyncProgress): void
 }
 
 interface Kept {
@@ -34,22 +39,26 @@ interface Kept {
 export class ReplicaKeeper {
   readonly #options: KeeperOptions
   readonly #lineage: PoolLineage
+  readonly #board: PoolBoard
   readonly #kept: Kept[] = []
   #listener: KeeperListener | undefined
+  /** Once the pool is shared with other threads. */
+  #news: { readonly name: string; readonly channel: ThreadNews } | undefined
 
-  private constructor(options: KeeperOptions, lineage: PoolLineage) {
+  private constructor(options: KeeperOptions, lineage: PoolLineage, board: PoolBoard) {
     this.#options = options
     this.#lineage = lineage
+    this.#board = board
   }
 
   static create(options: KeeperOptions): ReplicaKeeper {
-    const { notes, random = systemRandom } = options
-    return new ReplicaKeeper(options, PoolLineage.create(notes.record, random))
+    const board = new PoolBoard()
+    return new ReplicaKeeper(options, PoolLineage.create(placesOf(options, board)), board)
   }
 
   static open(options: KeeperOptions): ReplicaKeeper {
-    const { notes, random = systemRandom } = options
-    return new ReplicaKeeper(options, PoolLineage.open(notes.record, random))
+    const board = new PoolBoard()
+    return new ReplicaKeeper(options, PoolLineage.open(placesOf(options, board)), board)
   }
 
   get lineage(): PoolLineage {
@@ -75,17 +84,45 @@ export class ReplicaKeeper {
       size,
       map,
       lineage: this.#lineage,
+      board: this.#board,
       connect,
       clock: this.#options.clock ?? systemClock,
       random: this.#options.random ?? systemRandom,
       log: this.#options.log ?? silentLog,
       ...(resync.backOff && { backOff: resync.backOff }),
       ...(resync.bytesPerSecond !== undefined && { resyncBytesPerSecond: resync.bytesPerSecond }),
-      onChange: change => this.#listener?.changed(replica, change),
+      onChange: change => {
+        this.#news?.channel.tell({ replica: name, change })
+        this.#listener?.changed(replica, change)
+      },
       onProgress: progress => this.#listener?.progressed(replica, progress),
     })
     this.#kept.push({ replica, noted })
     return replica
+  }
+
+  /** For AttachedKeeper in another thread. ERR_ARGUMENT where the notes are no files. */
+  share(): KeeperShare {
+    const { record } = this.#options.notes
+    if (!(record instanceof RecordFile)) throw new RpmemError('ERR_ARGUMENT', 'only records in files can be shared')
+    this.#news ??= this.#beginNews()
+    return { board: this.#board.buffer, recordPath: record.path, news: this.#news.name }
+  }
+
+  #beginNews(): { name: string; channel: ThreadNews } {
+    const name = `rpmem pool ${Buffer.from(systemRandom.bytes(16)).toString('hex')}`
+    const channel = new ThreadNews(name, news => {
+      if (!('missed' in news)) return
+      // Those that are in step go on in the generation that the other thread has begun.
+      this.#board.locked(() => this.#lineage.refresh())
+      this.#kept.find(({ replica }) => replica.name === news.replica)?.replica.missedElsewhere()
+    })
+    return { name, channel }
+  }
+
+  /** Before the replicas are closed: for other threads that is the end of the pool, and not a loss. */
+  end(): void {
+    this.#board.close()
   }
 
   /** Of a pool that is closed well: every persist has settled. */
@@ -101,10 +138,17 @@ export class ReplicaKeeper {
   }
 
   async #release(): Promise<void> {
+    this.#news?.channel.close()
     await Promise.all(this.#kept.map(({ replica }) => replica.close().catch(() => {})))
     await Promise.all(this.#kept.map(({ noted }) => noted.close()))
   }
 }
+
+const placesOf = ({ notes, random = systemRandom }: KeeperOptions, board: PoolBoard) => ({
+  store: notes.record,
+  random,
+  board,
+})
 
 /** A replica without a map of what it misses is compared as a whole. */
 function openMap({ memory, created }: NotedMap, size: number, generation: string | undefined): DirtyMap {

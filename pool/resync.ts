@@ -3,6 +3,7 @@ import type { Memory } from '../fabric-native/index.js'
 import { blockSums, differingBlocks } from './block-sums.js'
 import type { DirtyMap, Range } from './dirty-map.js'
 import type { Keeping } from './keeping.js'
+import type { PoolBoard } from './pool-board.js'
 import type { Replica } from './replica.js'
 
 export interface ResyncProgress {
@@ -21,6 +22,7 @@ export interface ResyncRequest {
   readonly base: number
   readonly size: number
   readonly map: DirtyMap
+  readonly board: PoolBoard
   readonly replica: Pick<Replica, 'start'>
   readonly keeping: Keeping
   readonly clock: Clock
@@ -47,10 +49,13 @@ export async function compare(request: ResyncRequest): Promise<void> {
     const theirs = await keeping.sums(offset, length, compareBlock)
     const ended = request.ended()
     if (ended) throw ended
-    for (const index of differingBlocks(blockSums(memory, offset, length, compareBlock), theirs)) {
-      const at = offset + index * compareBlock
-      map.mark(at, Math.min(compareBlock, size - at))
-    }
+    const differing = differingBlocks(blockSums(memory, offset, length, compareBlock), theirs)
+    request.board.locked(() => {
+      for (const index of differing) {
+        const at = offset + index * compareBlock
+        map.mark(at, Math.min(compareBlock, size - at))
+      }
+    })
     await pace.moved(length)
   }
 }
@@ -78,11 +83,14 @@ async function copyOne(request: ResyncRequest, pace: Pace, { offset, length }: R
   if (ended) throw ended
   await replica.start(offset, length, relaxed).finish()
   const theirs = await keeping.sums(offset, length, pageSize)
-  const differing = new Set(differingBlocks(blockSums(memory, offset, length, pageSize), theirs))
-  for (const { first, count } of equalRuns(differing, Math.ceil(length / pageSize))) {
-    const at = offset + first * pageSize
-    map.clear(at, Math.min(count * pageSize, offset + length - at))
-  }
+  // What another thread stored before it marks a page is compared; what it stores later it marks later.
+  request.board.locked(() => {
+    const differing = new Set(differingBlocks(blockSums(memory, offset, length, pageSize), theirs))
+    for (const { first, count } of equalRuns(differing, Math.ceil(length / pageSize))) {
+      const at = offset + first * pageSize
+      map.clear(at, Math.min(count * pageSize, offset + length - at))
+    }
+  })
   await pace.moved(length)
 }
 

@@ -77,7 +77,7 @@ function whyRemote(
   { missingBytes, isWhole, generation }: NotedReplica,
   record: ReplicaRecord | undefined,
 ): string | undefined {
-  if (missingBytes === undefined) return 'nothing is noted of what it misses: the pool has no policy'
+  if (missingBytes === undefined) return 'nothing is noted of what it misses'
   if (use === 'open' && report && report.state !== 'synced') return `it is ${report.state}`
   if (missingBytes > 0) return 'it misses what was persisted without it'
   if (use === 'gone') return 'the last program ended without closing the pool'

@@ -1,9 +1,11 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { run } from '../../cli/command-line.js'
 import { LoopbackNodes } from '../../cli/loopback-node.js'
 import { Pool } from '../../initiator/index.js'
+import { recordPath } from '../../pool/index.js'
+import { removeNotes } from '../../pool/note-removal.js'
 import { FakeIo } from './fake-io.js'
 
 const rpmem = async (...argv: string[]) => {
@@ -37,30 +39,28 @@ function damage(path: string, at: number): void {
   writeFileSync(path, bytes)
 }
 
-t.test(
-  'status knows nothing of a pool without a policy, and all of one that was synced',
-  { timeout: 60_000 },
-  async t => {
-    const { set, flags } = await bed(t)
-    t.match(await rpmem('status', set), {
-      code: 1,
-      out: /this copy: no record[\s\S]*a\.set: not in step; .*\n {2}nothing is noted of what it misses/,
-    })
-    t.match(await rpmem('sync', set, ...flags), { code: 0, out: /master: open\nnode2@.* a\.set: synced\n/, err: '' })
-    const { code, out } = await rpmem('status', set)
-    t.equal(code, 0, out)
-    t.match(out, /this copy: generation 1 \(created\) since \S+ by \S+ \d+; closed well\n/)
-    t.match(out, /node2@.* a\.set: in step; durable by msync\n {2}misses nothing, last in step in generation 1\n/)
-    t.match(out, / {2}tcp, GPSPM\n {4}verbs: .*\n {4}tcp: chosen, the first that both ends have\n/)
-    const json = JSON.parse((await rpmem('status', set, '--json')).out)
-    t.match(json, {
-      good: true,
-      record: { closed: true },
-      use: 'closed',
-      replicas: [{}, { missingBytes: 0, isWhole: true, inStep: true, transport: { provider: 'tcp' } }],
-    })
-  },
-)
+t.test('status knows nothing of a pool without notes, and all of one that was synced', { timeout: 60_000 }, async t => {
+  const { dir, set, flags, remotePart } = await bed(t)
+  await removeNotes(join(dir, 'part'))
+  rmSync(recordPath(remotePart))
+  t.match(await rpmem('status', set), {
+    code: 1,
+    out: /this copy: no record[\s\S]*a\.set: not in step\n {2}nothing is noted of what it misses/,
+  })
+  t.match(await rpmem('sync', set, ...flags), { code: 0, out: /master: open\nnode2@.* a\.set: synced\n/, err: '' })
+  const { code, out } = await rpmem('status', set)
+  t.equal(code, 0, out)
+  t.match(out, /this copy: generation 1 \(created\) since \S+ by \S+ \d+; closed well\n/)
+  t.match(out, /node2@.* a\.set: in step; durable by msync\n {2}misses nothing, last in step in generation 1\n/)
+  t.match(out, / {2}tcp, GPSPM\n {4}verbs: .*\n {4}tcp: chosen, the first that both ends have\n/)
+  const json = JSON.parse((await rpmem('status', set, '--json')).out)
+  t.match(json, {
+    good: true,
+    record: { closed: true },
+    use: 'closed',
+    replicas: [{}, { missingBytes: 0, isWhole: true, inStep: true, transport: { provider: 'tcp' } }],
+  })
+})
 
 t.test('verify finds a byte that differs, and repairs it when asked to', { timeout: 60_000 }, async t => {
   const { set, flags, remotePart } = await bed(t)
@@ -106,8 +106,11 @@ t.test('verify says of a replica that it cannot reach that it was not verified',
 })
 
 t.test('a promoted copy opens for writing, and the writer of before is refused', { timeout: 60_000 }, async t => {
-  const { set, flags, remoteSet } = await bed(t)
+  const { set, flags, remoteSet, remotePart } = await bed(t)
+  const record = readFileSync(recordPath(remotePart))
+  rmSync(recordPath(remotePart))
   t.match(await rpmem('promote', remoteSet), { code: 1, err: /ERR_RECORD/ }, 'a copy that was never kept')
+  writeFileSync(recordPath(remotePart), record)
   await rpmem('sync', set, ...flags)
   const dry = await rpmem('promote', remoteSet, '--dry-run')
   t.match(dry, { code: 0, out: /is of generation 1[\s\S]*generation 2 would begin here/ })

@@ -18,7 +18,7 @@ for (const [how, code, network] of [
   ['sync', 'ERR_PERSIST', {}],
   ['sync', 'ERR_PERSIST', { family: 6, mtu: 1280 }],
 ] as const) {
-  t.test(`a cut network is noticed in time (${how} ${JSON.stringify(network)})`, { skip }, async t => {
+  t.test(`a cut network is noticed in time (${how} ${JSON.stringify(network)})`, { skip, timeout: 60_000 }, async t => {
     const machines = new SeparateHosts(t, 1, network)
     const [target] = machines.targets
     assert(target, 'there is one target')

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { MiB } from '../../core/index.js'
 import { Pool } from '../../initiator/index.js'
+import { removePart } from '../../pool/index.js'
 import { TargetHost } from './target-host.js'
 import { withoutPrivileges } from './without-privileges.js'
 import { proveWrongInput, type Scene, type WrongInput } from './wrong-input.js'
@@ -17,7 +18,7 @@ const rows: readonly WrongInput[] = [
     facts: { part: /\/part$/ },
     prepare: async scene => {
       await (await scene.create()).close()
-      rmSync(join(scene.local, 'master'))
+      await removePart(join(scene.local, 'master'))
     },
     attempt: scene => scene.create(),
   },

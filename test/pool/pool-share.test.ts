@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
-import t from 'tap'
-import { pageSize } from '../../core/index.js'
+import t, { type Test } from 'tap'
+import { MiB, pageSize, RpmemError, systemClock } from '../../core/index.js'
 import { NativeMemory } from '../../fabric-native/index.js'
-import { Pool } from '../../pool/index.js'
+import { type Policy, Pool, RecordFile } from '../../pool/index.js'
 import { scratch, writeSet } from './scratch.js'
 import { connectorTo, ScriptedTarget } from './scripted-target.js'
 
@@ -76,11 +76,75 @@ t.test('a remote replica is shared and attached by whoever connects to targets',
   t.throws(() => Pool.attach(token, failing), { code: 'ERR_CLOSED' }, 'the memory was closed')
 })
 
-t.test('a pool that keeps its replicas stays with its thread', async t => {
+/** A pool with a target, owned here and attached here: what other threads do can be done in one, step by step. */
+async function shared(t: Test, policy: Policy) {
   const directory = scratch(t)
-  const connectRemote = connectorTo(new ScriptedTarget('node'))
+  const target = new ScriptedTarget('node')
   const set = writeSet(directory, 'x.set', `2M ${directory}/a`, 'REPLICA node x')
-  const pool = await Pool.create(set, { connectRemote, policy: { onReplicaLost: 'degrade' } })
-  t.throws(() => pool.share(), { code: 'ERR_THREAD', hint: /policy/ })
+  const clock = {
+    nowMs: systemClock.nowMs,
+    after: (ms: number, call: () => void) => systemClock.after(ms, call, 'holds'),
+  }
+  const options = { connectRemote: connectorTo(target), resync: { backOff: { firstMs: 1, mostMs: 2 } }, policy, clock }
+  const pool = await Pool.create(set, options)
+  const attach = () =>
+    Pool.attach(structuredClone(pool.share()), () =>
+      target.connect({ node: 'node', set: 'x', memory: attached.memory, size: pool.size }),
+    )
+  const attached = { memory: NativeMemory.anonymous(2 * MiB) }
+  const inStep = async () => {
+    while (pool.state === 'degraded') await once(pool, 'replica-state')
+  }
+  return { directory, set, options, target, pool, attach, inStep }
+}
+
+const lost = () => new RpmemError('ERR_TARGET_LOST', 'the connection broke')
+
+t.test('what another thread could not send is recorded, and the thread that keeps the replica sends it', async t => {
+  const { target, pool, attach, inStep } = await shared(t, { onReplicaLost: 'degrade' })
+  const other = attach()
+  other.memsetPersistSync(0, 1, 8)
+  target.refusing = lost()
+  target.die(lost())
+  t.equal(other.state, 'degraded')
+  t.equal(other.memsetPersistSync(5 * pageSize, 7, 8).replicas[1]?.level, 'none')
+  t.equal(pool.replicas[1]?.missingBytes, pageSize, 'this thread sees it')
+  target.refusing = undefined
+  await inStep()
+  t.equal(target.bytes[6 * pageSize], 7, 'it has arrived')
+  t.equal(other.state, 'open')
+  t.equal(other.persistSync(0, 8).replicas[1]?.level, 'received', 'over the new connection')
+  await other.close()
   await pool.close()
+})
+
+t.test('a miss of another thread puts a replica out of step whose connection looks well', async t => {
+  const { target, pool, attach, inStep } = await shared(t, {})
+  const other = attach()
+  target.failing = lost()
+  const left = once(pool, 'replica-lost')
+  t.throws(() => other.memsetPersistSync(0, 1, 8), { code: 'ERR_PERSIST', durability: 'local' })
+  t.equal(other.state, 'degraded')
+  const holding = setTimeout(() => {}, 10_000)
+  t.match(await left, [{ replica: 'node x' }])
+  clearTimeout(holding)
+  await inStep()
+  t.equal(target.bytes[pageSize], 1)
+  t.equal(target.record?.lineage.current.number, 2, 'a generation has begun in the other thread')
+  other.persistSync(0, 8)
+  await other.close()
+  await pool.close()
+})
+
+t.test('a pool that ends while another thread uses it is compared as after a crash', async t => {
+  const { directory, set, options, target, pool, attach } = await shared(t, {})
+  const other = attach()
+  await pool.close()
+  t.throws(() => other.persistSync(0, 8), { code: 'ERR_CLOSED' })
+  t.equal(new RecordFile(`${directory}/a.record`).read()?.closed, false)
+  await other.close()
+  const again = await Pool.open(set, options)
+  t.ok(target.calls.some(call => call.startsWith('sums')))
+  await again.close()
+  t.equal(new RecordFile(`${directory}/a.record`).read()?.closed, true)
 })

@@ -28,7 +28,8 @@ export class ScriptedTarget {
   /** Called before each answer to a request about the copy; what it throws is the answer. */
   onKeeping: (call: string) => Promise<void> = async () => {}
   #held: (() => void)[] | undefined
-  #lost: ((error: Error) => void) | undefined
+  /** Of the connections, by those who share one. */
+  readonly #lost = new Set<(error: Error) => void>()
 
   constructor(node: string) {
     this.node = node
@@ -47,13 +48,14 @@ export class ScriptedTarget {
   /** As a watchdog would report it. */
   die(error: Error): void {
     this.failing = error
-    this.#lost?.(error)
+    for (const listener of [...this.#lost]) listener(error)
   }
 
   connect(request: RemoteRequest): RemoteReplica {
     if (this.refusing) throw this.refusing
     const { memory } = request
     this.failing = undefined
+    let heard: ((error: Error) => void) | undefined
     const replica: RemoteReplica = {
       name: `${request.node} ${request.set}`,
       kind: 'remote',
@@ -63,7 +65,8 @@ export class ScriptedTarget {
       attributes: this.attributes,
       keeping: this.forgetful ? undefined : this.#keeping(),
       onLost: listener => {
-        this.#lost = listener
+        heard = listener
+        this.#lost.add(listener)
       },
       start: (offset, length, options) => this.#start(memory, offset, length, options),
       flush: (offset, length) => this.#receive(`flush ${offset} ${length}`, memory, offset, length),
@@ -71,6 +74,7 @@ export class ScriptedTarget {
       drain: () => this.#answer('drain'),
       share: () => this.node,
       close: async options => {
+        if (heard) this.#lost.delete(heard)
         this.calls.push(options?.remove ? 'close and remove' : 'close')
       },
     }
