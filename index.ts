@@ -59,6 +59,7 @@ export {
   type CheckpointOptions,
   type CheckpointReceipt,
   type CheckpointUnderWay,
+  ManagedArena,
   type RecoverOptions,
   type Recovery,
 } from './lpsm/index.js'

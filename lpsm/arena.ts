@@ -201,6 +201,11 @@ export class Arena extends EventEmitter<ArenaEvents> {
     return this.#log.bytes
   }
 
+  /** For a heap in it. */
+  get memory(): ArenaMemory {
+    return this.#memory
+  }
+
   /** Adds a place where checkpoints from the next one on are made durable too. */
   addSink(sink: CheckpointSink): void {
     this.#sinks.push(sink)

@@ -1,3 +1,5 @@
 export { Block } from './block.js'
 export type { VmemFunctions } from './diagnosis.js'
+export { Stamp } from './stamp.js'
 export { Vmem, type VmemCheck, type VmemOptions, type VmemRegion, type VmemToken } from './vmem.js'
+export { Windows } from './windows.js'

@@ -24,6 +24,11 @@ export class Windows {
     return Buffer.from(window as ArrayBuffer, at - index * stride, length)
   }
 
+  /** The memory has grown: what begins from now on may lie behind the end of the present windows. */
+  renew(): void {
+    this.#windows.length = 0
+  }
+
   #open(index: number): ArrayBufferLike {
     const begin = index * stride
     const window = this.#memory.view(begin, Math.min(reach, this.#memory.size - begin)).buffer
