@@ -344,6 +344,11 @@ export const catalogue = {
     remedy: 'The causes name the replicas; `durability` says what is certain.',
     errno: errno.EIO,
   },
+  ERR_CONGESTED: {
+    meaning: 'As many persists are under way as the policy allows, and this one was not begun.',
+    remedy: 'Await some of them before the next, raise `mostPending`, or let `onCongestion` be block.',
+    errno: errno.EAGAIN,
+  },
 
   // Generations
   ERR_RECORD: {

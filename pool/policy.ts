@@ -23,6 +23,18 @@ export interface Policy {
   readonly onReplicaLost?: 'throw' | 'degrade' | 'suspend'
   /** Default 30 s. */
   readonly suspendMs?: number
+  /**
+   * Milliseconds until every replica has answered or counts as lost, of calls that name no deadline of their own; default 3000, or
+   * what the connections were given. A suspended call waits `suspendMs` longer.
+   */
+  readonly deadlineMs?: number
+  /** How many of the promise forms may be under way at once, at least 1; default 1024. */
+  readonly mostPending?: number
+  /**
+   * What happens to one more: `block` begins it when one has ended, and rejects with ERR_CONGESTED if that takes longer than the
+   * deadline; `fail` rejects at once. Default `block`. Nothing of a call that is rejected so was begun anywhere.
+   */
+  readonly onCongestion?: 'block' | 'fail'
 }
 
 /** A policy for a pool of so many replicas, with everything decided. */
@@ -30,6 +42,7 @@ export interface Terms {
   readonly minDurable: number
   readonly level: Exclude<Level, 'none'>
   readonly suspendMs: number
+  readonly deadlineMs: number | undefined
 }
 
 /** ERR_ARGUMENT for a policy that no persist could ever meet. */
@@ -43,7 +56,12 @@ export function termsOf(policy: Policy, replicas: number): Terms {
   }
   const suspendMs = onReplicaLost === 'suspend' ? (policy.suspendMs ?? 30_000) : 0
   if (!(suspendMs >= 0)) throw new RpmemError('ERR_ARGUMENT', 'suspendMs is a time', { facts: { suspendMs } })
-  return { minDurable, level, suspendMs }
+  const { deadlineMs, mostPending } = policy
+  for (const [name, value] of Object.entries({ deadlineMs, mostPending })) {
+    if (value === undefined || (Number.isInteger(value) && value >= 1 && value < 2 ** 31)) continue
+    throw new RpmemError('ERR_ARGUMENT', `${name} is a whole number of at least 1`, { facts: { [name]: value } })
+  }
+  return { minDurable, level, suspendMs, deadlineMs }
 }
 
 /** What a persist on storage of this method reaches. */

@@ -3,9 +3,11 @@ import { type PoolAttributes, RpmemError, systemClock } from '../core/index.js'
 import type { CopyOptions, Memory } from '../fabric-native/index.js'
 import { loadPoolSet, minimumPartSize, type PoolSet } from '../poolset/index.js'
 import { untilAborted } from './abortable.js'
+import { Congestion } from './congestion.js'
 import { FanOut, type Reached } from './fan-out.js'
 import { KeptReplica } from './kept-replica.js'
 import { nativeStorage } from './native-storage.js'
+import type { Policy } from './policy.js'
 import { type Assembly, createAssembly, openAssembly } from './pool-assembly.js'
 import { poolChannels } from './pool-channels.js'
 import type { PoolEvents, ReplicaChange, ReplicaLoss, ReplicaProgress } from './pool-events.js'
@@ -47,6 +49,8 @@ export class Pool extends EventEmitter<PoolEvents> {
   #whole: number
   /** Kept replicas whose loss nobody was told of. */
   readonly #inStep = new Set<string>()
+  readonly #policy: Policy
+  readonly #congestion: Congestion
   #state: Exclude<PoolState, 'degraded'> = 'open'
   #sequence = 0
   #pending = 0
@@ -86,6 +90,8 @@ export class Pool extends EventEmitter<PoolEvents> {
     this.#memory = assembly.master.memory
     this.#base = assembly.base
     this.#whole = assembly.size
+    this.#policy = assembly.policy ?? noOptions
+    this.#congestion = new Congestion(assembly.clock ?? systemClock)
     this.#fanOut = new FanOut(assembly, (replica, error) => this.#lose(replica, error))
     this.#journal = new PoolJournal({
       view: () => this,
@@ -196,7 +202,8 @@ export class Pool extends EventEmitter<PoolEvents> {
    */
   persist(offset: number, length: number, options: PoolPersistOptions = noOptions): Promise<Receipt> {
     try {
-      return this.#wait(this.#fanOut.persist(this.#at(offset, length), length, options), options)
+      const at = this.#at(offset, length)
+      return this.#wait(this.#begun(at, length, this.#bounded(options), false), options)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -204,7 +211,7 @@ export class Pool extends EventEmitter<PoolEvents> {
 
   /** The same, blocking the thread until it is so. Source: pmemobj_persist(3), pmemobj_xpersist(3). */
   persistSync(offset: number, length: number, options: PoolPersistOptions = noOptions): Receipt {
-    return this.#receipt(this.#fanOut.persistSync(this.#at(offset, length), length, options), options)
+    return this.#receipt(this.#fanOut.persistSync(this.#at(offset, length), length, this.#bounded(options)), options)
   }
 
   /**
@@ -212,19 +219,19 @@ export class Pool extends EventEmitter<PoolEvents> {
    * may or may not be included. Source: pmemobj_flush(3), pmemobj_xflush(3).
    */
   flush(offset: number, length: number, options: PoolPersistOptions = noOptions): void {
-    this.#fanOut.flush(this.#at(offset, length), length, options)
+    this.#fanOut.flush(this.#at(offset, length), length, this.#bounded(options))
   }
 
   /** Waits until all that this thread has flushed on this lane is durable everywhere. ERR_PERSIST. Source: pmemobj_drain(3). */
   async drain(options: PoolPersistOptions = {}): Promise<Receipt> {
     this.#assertUsable()
-    return this.#wait(this.#fanOut.drain(options), options)
+    return this.#wait(this.#fanOut.drain(this.#bounded(options)), options)
   }
 
   /** The same, blocking the thread until it is so. Source: pmemobj_drain(3). */
   drainSync(options: PoolPersistOptions = noOptions): Receipt {
     this.#assertUsable()
-    return this.#receipt(this.#fanOut.drainSync(options), options)
+    return this.#receipt(this.#fanOut.drainSync(this.#bounded(options)), options)
   }
 
   /** As persist, down to the lowest domain that software can reach. Source: pmem_deep_persist(3), rpmem_deep_persist(3). */
@@ -380,15 +387,35 @@ export class Pool extends EventEmitter<PoolEvents> {
 
   async #after(at: number, length: number, options: CopyPersistOptions): Promise<Receipt> {
     if (options.noFlush || options.noDrain) return this.#afterSync(at, length, options)
-    return this.#wait(this.#fanOut.persist(at, length, options, this.#storesDurably), options)
+    return this.#wait(this.#begun(at, length, this.#bounded(options), this.#storesDurably), options)
   }
 
   #afterSync(at: number, length: number, options: CopyPersistOptions): Receipt {
     if (!options.noFlush && !options.noDrain) {
-      return this.#receipt(this.#fanOut.persistSync(at, length, options, this.#storesDurably), options)
+      return this.#receipt(this.#fanOut.persistSync(at, length, this.#bounded(options), this.#storesDurably), options)
     }
-    if (!options.noFlush) this.#fanOut.flush(at, length, options, this.#storesDurably)
+    if (!options.noFlush) this.#fanOut.flush(at, length, this.#bounded(options), this.#storesDurably)
     return this.#receipt(nothingYet, options)
+  }
+
+  /** Begins at once, or when the policy lets it. */
+  #begun(at: number, length: number, options: PoolPersistOptions, stored: boolean): Promise<Reached> {
+    if (this.#congestion.admits(this.#pending, options.policy ?? this.#policy)) {
+      return this.#fanOut.persist(at, length, options, stored)
+    }
+    return this.#begunLater(at, length, options, stored)
+  }
+
+  async #begunLater(at: number, length: number, options: PoolPersistOptions, stored: boolean): Promise<Reached> {
+    const deadlineMs = await this.#congestion.turn(options.policy ?? this.#policy, options.deadlineMs)
+    return this.#fanOut.persist(at, length, { ...options, deadlineMs }, stored)
+  }
+
+  /** With the deadline of the policy, if the call names none. */
+  #bounded<Options extends PoolPersistOptions>(options: Options): Options {
+    if (options.policy === undefined && this.#policy.deadlineMs === undefined) return options
+    const { deadlineMs } = options.policy ?? this.#policy
+    return options.deadlineMs !== undefined || deadlineMs === undefined ? options : { ...options, deadlineMs }
   }
 
   async #wait(work: Promise<Reached>, options: PoolPersistOptions): Promise<Receipt> {
@@ -474,6 +501,7 @@ export class Pool extends EventEmitter<PoolEvents> {
 
   #settle(): void {
     this.#pending--
+    this.#congestion.settled(this.#pending)
     if (this.#pending === 0) this.#settled?.()
   }
 

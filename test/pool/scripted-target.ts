@@ -16,6 +16,8 @@ import type { Keeping } from '../../pool/keeping.js'
 export class ScriptedTarget {
   readonly node: string
   readonly calls: string[] = []
+  /** Of the persists that had one. */
+  readonly deadlines: number[] = []
   bytes = new Uint8Array(0)
   attributes: PoolAttributes | undefined
   /** What the next operations meet. */
@@ -113,6 +115,7 @@ export class ScriptedTarget {
   #start(memory: Memory, offset: number, length: number, options: PersistOptions): Persisting {
     const call = `${options.deep ? 'deep ' : ''}persist ${offset} ${length}${options.lane ? ` lane ${options.lane}` : ''}`
     this.#receive(call, memory, offset, length)
+    if (options.deadlineMs !== undefined) this.deadlines.push(options.deadlineMs)
     return {
       finishSync: () => {
         if (this.failing) throw this.failing
