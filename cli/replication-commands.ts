@@ -4,7 +4,9 @@ import { examples, type Json, withRate, withTargetOptions, withTimeout } from '.
 import type { Io } from './io.js'
 import type { MetricsFlags } from './metrics-command.js'
 import type { PromoteFlags, ResolveFlags } from './promote-command.js'
+import type { RestoreFlags } from './restore-command.js'
 import type { SyncFlags } from './sync-command.js'
+import type { TransformFlags } from './transform-command.js'
 import type { VerifyFlags } from './verify-command.js'
 import type { WaitFlags } from './wait-command.js'
 
@@ -16,6 +18,8 @@ export function addReplicationCommands(program: Command, io: Io, done: (good: bo
   addMetrics(program, io)
   addSync(program, io)
   addVerify(program, io, done)
+  addRestore(program, io, done)
+  addTransform(program, io)
   addPromote(program, io)
   addResolve(program, io)
 }
@@ -97,6 +101,39 @@ function addVerify(program: Command, io: Io, done: (good: boolean) => void): voi
 }
 
 const gatheredRange = (text: string, before: readonly string[] = []): readonly string[] => [...before, text]
+
+function addRestore(program: Command, io: Io, done: (good: boolean) => void): void {
+  withRate(withTargetOptions(program.command('restore <SET>')), 'most bytes a second that are copied or compared')
+    .description(
+      'make lost replicas again from a good one, the master too, and verify the others; needs the pool to be closed. ' +
+        'Exit code 0 only if all replicas were found equal',
+    )
+    .option('--from <REPLICA>', 'believe this one (`master`, `local replica 1`, or `NODE SET` in the pool set)')
+    .option('--force', 'also overwrite what is left of a replica that is damaged')
+    .option('--dry-run', 'tell what would happen')
+    .option('--json', 'print JSON')
+    .addHelpText('after', examples('rpmem restore orders.set --dry-run', 'rpmem restore orders.set'))
+    .action(async (file: string, flags: RestoreFlags) =>
+      done(await (await import('./restore-command.js')).restorePool(file, flags, io)),
+    )
+}
+
+function addTransform(program: Command, io: Io): void {
+  withRate(withTargetOptions(program.command('transform <SET> <NEWSET>')), 'most bytes a second that are copied')
+    .description(
+      'make the closed pool of SET that of NEWSET: add, remove, reorder replicas or give them other parts. ' +
+        'What is added is copied and verified first, what is removed goes last',
+    )
+    .option('--dry-run', 'tell what would happen')
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      examples('rpmem transform orders.set orders-3.set --dry-run', 'rpmem transform orders.set orders-3.set'),
+    )
+    .action(async (file: string, next: string, flags: TransformFlags) =>
+      (await import('./transform-command.js')).transformPool(file, next, flags, io),
+    )
+}
 
 function addPromote(program: Command, io: Io): void {
   program

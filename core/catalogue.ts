@@ -357,6 +357,11 @@ export const catalogue = {
       'It lies beside the pool set, with the ending .record. Restore it, or remove it: the copy then counts as unknown and is compared as a whole.',
     errno: errno.EIO,
   },
+  ERR_COPY_DIFFERS: {
+    meaning: 'A copy that was made does not show the checksums of what it was made of.',
+    remedy: 'Another program writes to one of the two, or a disk or a memory is failing. The copy counts for nothing.',
+    errno: errno.EIO,
+  },
   ERR_REPLICA_AHEAD: {
     meaning: 'The replica has been written to since this copy was last in step with it; this copy is the old one.',
     remedy: 'Bring this copy up to date from the replica, or decide for this one explicitly.',

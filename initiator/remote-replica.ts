@@ -6,8 +6,8 @@ import type {
   Keeping,
   Persisting,
   PersistOptions,
-  RemoteConnector,
-  RemoteReplica,
+  RemoteCopies,
+  RemoteCopy,
   RemoteRequest,
   Transport,
 } from '../pool/index.js'
@@ -18,7 +18,7 @@ import { type RemotePoolOptions, rotationOf } from './remote-pool-options.js'
 import type { RemotePoolToken } from './remote-pool-token.js'
 
 /** A remote pool in the place of a replica. */
-export class RemotePoolReplica implements RemoteReplica {
+export class RemotePoolReplica implements RemoteCopy {
   readonly kind = 'remote'
   readonly name: string
   readonly method: DurabilityMethod
@@ -65,6 +65,14 @@ export class RemotePoolReplica implements RemoteReplica {
     return this.pool.drain(options)
   }
 
+  read(offset: number, into: Uint8Array): Promise<void> {
+    return this.pool.read(offset, into)
+  }
+
+  setAttributes(attributes: PoolAttributes | undefined): Promise<void> {
+    return this.pool.setAttributes(attributes)
+  }
+
   onLost(listener: (error: Error) => void): void {
     this.pool.once('lost', listener)
   }
@@ -90,7 +98,7 @@ export interface SshConnectorOptions extends Omit<RemotePoolOptions, 'command' |
 }
 
 /** Reaches REPLICA lines by SSH and mirrors over lanes, with the same options for each. */
-export class SshConnector implements RemoteConnector {
+export class SshConnector implements RemoteCopies {
   readonly #options: RemotePoolOptions
   readonly #commands: CommandRotation
   /** By replica: one that connects again takes no further command. */
@@ -102,15 +110,20 @@ export class SshConnector implements RemoteConnector {
     this.#commands = command === undefined ? rotationOf(environment) : new CommandRotation([command].flat())
   }
 
-  async create(request: CreateRemoteRequest): Promise<RemoteReplica> {
+  async create(request: CreateRemoteRequest): Promise<RemotePoolReplica> {
     const { node, set, memory, attributes } = request
     const pool = await RemotePool.create(node, set, memory, { ...this.#with(request), attributes })
     return new RemotePoolReplica(pool, `${node} ${set}`)
   }
 
-  async open(request: RemoteRequest): Promise<RemoteReplica> {
+  async open(request: RemoteRequest): Promise<RemotePoolReplica> {
     const { node, set, memory } = request
     return new RemotePoolReplica(await RemotePool.open(node, set, memory, this.#with(request)), `${node} ${set}`)
+  }
+
+  async remove(node: string, set: string, options: { readonly force: boolean }): Promise<void> {
+    const command = this.#commandFor(`${node} ${set}`)
+    await RemotePool.remove(node, set, { ...this.#options, command, ...options })
   }
 
   #with({ node, set, size, signal, claim }: RemoteRequest): RemotePoolOptions {

@@ -43,6 +43,7 @@ export type {
   RemoteReplica,
   RemoteRequest,
 } from './remote-connector.js'
+export type { RemoteCopies, RemoteCopy } from './remote-copy.js'
 export type { Persisting, PersistOptions, Replica } from './replica.js'
 export {
   type CreateReplicaPartsRequest,
@@ -52,10 +53,12 @@ export {
 } from './replica-creation.js'
 export { ReplicaParts } from './replica-parts.js'
 export { type RemoveReplicaPartsRequest, removePart, removeReplicaParts } from './replica-removal.js'
+export { type Restoration, type RestoreOptions, restore } from './restoration.js'
 export { type NotedReplica, notesBeside, readNotes, type SetNotes } from './set-notes.js'
 export { changesAfter, type ReplicaStanding, readSetStatus, type SetStatus } from './set-status.js'
 export { StatusNote, statusPath } from './status-note.js'
 export type { DeviceDax, Storage } from './storage.js'
+export { type TransformOptions, transform } from './transformation.js'
 export type { Transport, TransportReason } from './transport.js'
 export { formatUuid } from './uuid.js'
 export { differingBytes, type Verification, type VerificationProgress, type VerifyOptions } from './verification.js'

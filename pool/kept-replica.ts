@@ -303,6 +303,8 @@ export class KeptReplica extends RecordedReplica {
     const { map, board } = this.#options
     if (!record) return true
     admit(this.name, this.#ourRecord(), record)
+    // A copy that was being written to is missing something, whatever we think.
+    if (record.syncing && map.isEmpty) return true
     return !map.isWhole || board.isSuspect || record.touched || map.base !== record.lineage.current.id
   }
 

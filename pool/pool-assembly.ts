@@ -102,6 +102,7 @@ export async function openAssembly(set: PoolSet, options: OpenPoolOptions & Need
       return openReplicaParts(request)
     })
     workshop.checkLocals(options)
+    workshop.checkFinished()
     await workshop.keep('old')
     await workshop.reach()
     workshop.checkAll(options.alone === true)
@@ -313,6 +314,14 @@ class Workshop {
     checkMeaning({ name: 'master', attributes }, { signature, major: options.major })
   }
 
+  /** A copy that was being made or brought up to date is of no one moment: nobody may work on it or count on it. */
+  checkFinished(): void {
+    for (const [index, parts] of this.#parts) {
+      if (index > 0 && parts.notesBeside === this.#parts.get(0)?.notesBeside) continue
+      if (parts.record.read()?.syncing) throw unfinished(this.#locals.get(index)?.name ?? 'the copy')
+    }
+  }
+
   /** The links of a replica that is away cannot be checked; that it belongs to the pool is, when it comes back. */
   checkAll(alone: boolean): void {
     if (!this.#attributes || (alone && this.#set.replicas.length === 1)) return
@@ -395,6 +404,12 @@ class Workshop {
     throw new RpmemError('ERR_ATTRIBUTES', `${name} has no headers, the master has`, { facts: { replica: name } })
   }
 }
+
+const unfinished = (name: string): RpmemError =>
+  new RpmemError('ERR_RECORD', `${name} was being made or brought up to date, and that has not ended`, {
+    facts: { replica: name },
+    hint: '`rpmem sync SET` goes on with a replica that was behind, `rpmem restore SET` with one that was being made.',
+  })
 
 const nameOf = ({ node, set }: RemoteReplicaSpec): string => `${node} ${set}`
 

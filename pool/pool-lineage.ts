@@ -39,7 +39,7 @@ export class PoolLineage {
 
   /** Of a new pool. */
   static create(places: LineagePlaces): PoolLineage {
-    const lineage = new PoolLineage(places, newLineage(places.random), false)
+    const lineage = new PoolLineage(places, newLineage(places.random, 'created'), false)
     lineage.#write(lineage.#lineage, false)
     return lineage
   }
@@ -48,7 +48,7 @@ export class PoolLineage {
   static open(places: LineagePlaces): PoolLineage {
     const record = places.store.read()
     const stoppedBadly = !record?.closed || record.touched
-    const lineage = new PoolLineage(places, record?.lineage ?? newLineage(places.random), stoppedBadly)
+    const lineage = new PoolLineage(places, record?.lineage ?? newLineage(places.random, 'created'), stoppedBadly)
     lineage.#write(lineage.#lineage, false)
     return lineage
   }
@@ -146,13 +146,14 @@ export function goAlone(store: RecordStore, random: Random): void {
   store.write({ ...record, lineage, touched: true })
 }
 
-const newLineage = (random: Random): Lineage => ({
+const hexId = (random: Random): string => Buffer.from(random.bytes(16)).toString('hex')
+
+/** Of a pool of which nothing is known. */
+export const newLineage = (random: Random, why: GenerationReason): Lineage => ({
   pool: hexId(random),
-  current: { ...newGeneration(random, 'created'), number: 1 },
+  current: { ...newGeneration(random, why), number: 1 },
   ancestors: [],
 })
-
-const hexId = (random: Random): string => Buffer.from(random.bytes(16)).toString('hex')
 
 export const newGeneration = (random: Random, why: GenerationReason): Omit<Generation, 'number'> => ({
   id: hexId(random),

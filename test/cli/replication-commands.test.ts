@@ -1,43 +1,10 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
-import { run } from '../../cli/command-line.js'
-import { LoopbackNodes } from '../../cli/loopback-node.js'
+import t from 'tap'
 import { Pool } from '../../initiator/index.js'
 import { recordPath } from '../../pool/index.js'
 import { removeNotes } from '../../pool/note-removal.js'
-import { FakeIo } from './fake-io.js'
-
-const rpmem = async (...argv: string[]) => {
-  const io = new FakeIo()
-  const code = await run(argv, io)
-  return { code, out: io.stdout, err: io.stderr }
-}
-
-/** A pool of two copies; `options` stand in both pool sets. */
-async function bed(t: Test, ...options: string[]) {
-  const dir = t.testdir({})
-  const nodes = await LoopbackNodes.start(dir, ['node2'])
-  t.teardown(() => nodes.close())
-  const set = join(dir, 'a.set')
-  const remoteSet = join(nodes.poolSetDir('node2'), 'a.set')
-  const remotePart = join(nodes.poolSetDir('node2'), 'part')
-  writeFileSync(
-    set,
-    ['PMEMPOOLSET', ...options, `8M ${dir}/part`, `REPLICA ${nodes.address('node2')} a.set`, ''].join('\n'),
-  )
-  writeFileSync(remoteSet, ['PMEMPOOLSET', ...options, `8M ${remotePart}`, ''].join('\n'))
-  const flags = ['-i', nodes.identityFile, '--known-hosts', nodes.knownHostsFile, '--ssh-config', '/dev/null']
-  const created = await rpmem('create', set, ...flags)
-  if (created.code !== 0) throw new Error(created.err)
-  return { dir, set, remoteSet, remotePart, flags, nodes }
-}
-
-function damage(path: string, at: number): void {
-  const bytes = readFileSync(path)
-  bytes[at] = (bytes[at] ?? 0) ^ 0xff
-  writeFileSync(path, bytes)
-}
+import { replicatedBed as bed, damage, rpmem } from './replicated-bed.js'
 
 t.test('status knows nothing of a pool without notes, and all of one that was synced', { timeout: 60_000 }, async t => {
   const { dir, set, flags, remotePart } = await bed(t)
@@ -73,36 +40,6 @@ t.test('verify finds a byte that differs, and repairs it when asked to', { timeo
   const { code, out } = await rpmem('verify', set, '--json', ...flags)
   t.equal(code, 0)
   t.match(JSON.parse(out), { replicas: [{ differingBytes: 0, equal: true }] })
-})
-
-t.test('verify changes nothing, and only --repair does', { timeout: 60_000 }, async t => {
-  const { dir, set, flags, remotePart } = await bed(t, 'OPTION NOHDRS')
-  await rpmem('sync', set, ...flags)
-  damage(remotePart, 5_000_000)
-  damage(remotePart, 100)
-  const before = readFileSync(remotePart)
-  const records = () => [readFileSync(join(dir, 'part.record')), readFileSync(`${remotePart}.record`)]
-  const noted = records()
-  const found = await rpmem('verify', set, ...flags)
-  t.match(found, { code: 1, out: /a\.set: 128 KiB differ\n {2}65536 bytes at 0\n {2}65536 bytes at 4980736\n$/ })
-  t.ok(before.equals(readFileSync(remotePart)))
-  t.strictSame(records(), noted)
-  t.match(await rpmem('verify', set, '--range', '1M:1M', ...flags), { code: 0, out: /equal, 1 MiB compared/ })
-  const repaired = await rpmem('verify', set, '--repair', '--range', '4M:2M', ...flags)
-  t.match(repaired, { code: 0, out: /64 KiB differ, 64 KiB repaired/ })
-  t.match(await rpmem('verify', set, ...flags), { code: 1, out: /64 KiB differ\n {2}65536 bytes at 0\n$/ })
-  t.match(await rpmem('verify', set, '--range', '8M:1', ...flags), { code: 1, err: /ERR_RANGE/ })
-})
-
-t.test('verify says of a replica that it cannot reach that it was not verified', { timeout: 60_000 }, async t => {
-  const { set, flags, nodes } = await bed(t)
-  await rpmem('sync', set, ...flags)
-  await nodes.close()
-  t.match(await rpmem('verify', set, ...flags), { code: 1, out: /a\.set: not verified, ERR_SSH_REFUSED/ })
-  const { code, out } = await rpmem('verify', set, '--json', ...flags)
-  t.equal(code, 1)
-  t.match(JSON.parse(out), { equal: false, replicas: [{ equal: false, error: { code: 'ERR_SSH_REFUSED' } }] })
-  t.match(await rpmem('verify', set, '--repair', ...flags), { code: 1, err: /ERR_SSH_REFUSED/ })
 })
 
 t.test('a promoted copy opens for writing, and the writer of before is refused', { timeout: 60_000 }, async t => {
