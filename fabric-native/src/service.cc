@@ -150,6 +150,7 @@ void Service::Close() {
   }
   if (acceptor_.joinable()) acceptor_.join();
   Settle({FabricFailure::kClosed, "", 0, "the service was closed"});
+  ClosePort();
   for (auto& thread : threads_) thread->Stop();
   for (auto& lane : lanes_) {
     if (!lane) continue;
@@ -203,19 +204,23 @@ void Service::EndLanes() {
   }
 }
 
-// Once all lanes are there, or will never be, nobody else has any business here. A passive endpoint of `net` must outlive
-// what it has accepted, so that only what it listens with goes; over verbs it can be closed.
 void Service::WatchPort(uint64_t now) {
-  if (!port_open_) return;
   if (settled_) {
-    data_port_.Close();
-    data_port_.TurnAway(true);
-    if (terms_.provider == ProviderName::kVerbs) port_endpoint_.reset();
-    port_open_ = false;
+    ClosePort();
   } else if (now - port_watched_ns_ >= kPortWatchNs) {
     data_port_.TurnAway(false);
     port_watched_ns_ = now;
   }
+}
+
+// Once all lanes are there, or will never be, nobody else has any business here. A passive endpoint of `net` must outlive
+// what it has accepted, so that only what it listens with goes; over verbs it can be closed.
+void Service::ClosePort() {
+  if (!port_open_) return;
+  port_open_ = false;
+  data_port_.Close();
+  data_port_.TurnAway(true);
+  if (terms_.provider == ProviderName::kVerbs) port_endpoint_.reset();
 }
 
 void Service::Rest(uint64_t quiet_ns) {

@@ -71,6 +71,7 @@ class Service {
   bool MustEnd() const;
   void EndLanes();
   void WatchPort(uint64_t now);
+  void ClosePort();
   void Rest(uint64_t quiet_ns);
 
   ListenTerms terms_;

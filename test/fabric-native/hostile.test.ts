@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { pageSize } from '../../core/index.js'
 import type { Service } from '../../fabric-native/fabric.js'
@@ -48,12 +49,17 @@ type Call = (service: Service) => Promise<Socket[]>
 const ends = (socket: Socket): Promise<unknown> =>
   socket.closed ? Promise.resolve() : new Promise(resolve => socket.resume().once('close', resolve))
 
-/** Connections of this port that are up, at the end that listened. Columns of /proc/net/tcp: address:port in hex, state. */
-function connections(port: number): number {
+/**
+ * Connections of this port that are up, at the end that listened. Columns of /proc/net/tcp: address:port in hex, state, and
+ * the tenth: the inode, which a connection has once it was accepted.
+ */
+function connections(port: number, accepted = false): number {
   const end = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
   const rows = readFileSync('/proc/self/net/tcp', 'latin1').split('\n').slice(1)
-  return rows.map(row => row.trim().split(/\s+/)).filter(([, local, , state]) => local?.endsWith(end) && state === '01')
-    .length
+  return rows
+    .map(row => row.trim().split(/\s+/))
+    .filter(([, local, , state]) => local?.endsWith(end) && state === '01')
+    .filter(columns => !accepted || columns[9] !== '0').length
 }
 
 /** Lanes that come after strangers work, and from then on nobody else is connected or can be. */
@@ -105,6 +111,18 @@ t.test('a stranger who stops in the middle of the greeting is given up while the
   await Promise.all(strangers.map(ends))
   t.equal(connections(service.port), 0)
   await service.close()
+})
+
+t.test('a service that is closed before its lanes are there keeps no connection of a stranger', async t => {
+  const remote = tcp.memory(poolSize)
+  const service = await tcp.fabric.listen(listenOptions(tcp, remote, 2))
+  const strangers = await Promise.all([0, 1, 31].map(length => callIn(service, new Uint8Array(length))))
+  while (connections(service.port, true) < strangers.length) await setImmediate()
+  const closed = t.rejects(service.connected, { code: 'ERR_CLOSED' })
+  await service.close()
+  await closed
+  t.equal(connections(service.port), 0)
+  for (const stranger of strangers) stranger.destroy()
 })
 
 t.test('a port whose lanes did not come in time is closed', async t => {
