@@ -3,11 +3,11 @@ import type { Part } from './part.js'
 
 /** What is done to several parts of a replica at once. */
 
-/** Takes back a creation: headers in parts that were there before become zero again, the other parts go. */
-export async function discard(parts: readonly Part[], written: readonly Part[]): Promise<void> {
-  for (const part of written) if (!part.created) await part.writeHeader(new Uint8Array(pageSize))
-  await unlinkAll(parts.filter(part => part.created))
-}
+/** How a creation is taken back: headers in parts that were there before become zero again, the other parts go. */
+export const discarding = (parts: readonly Part[], written: readonly Part[]): (() => Promise<void>)[] => [
+  ...written.filter(part => !part.created).map(part => () => part.writeHeader(new Uint8Array(pageSize))),
+  ...parts.filter(part => part.created).map(part => () => part.unlink()),
+]
 
 export async function unlinkAll(parts: readonly Part[]): Promise<void> {
   for (const part of parts) await part.unlink()

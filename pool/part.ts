@@ -8,6 +8,7 @@ import { FileSync } from './file-sync.js'
 import { type PartPlace, partSize } from './layout.js'
 import { notAFile, partBusy, partError, partExists, partMissing } from './part-error.js'
 import type { Storage } from './storage.js'
+import { takeBack } from './taking-back.js'
 
 /**
  * One file or device DAX of a replica, open and locked until close(). The exclusive lock is the only guard against a second
@@ -40,9 +41,7 @@ export class Part {
       if (!part.#device) await part.#allocate(place.size, storage)
       return part
     } catch (error) {
-      if (part.created) await part.unlink()
-      await part.close()
-      throw error
+      throw await takeBack(error, [...(part.created ? [() => part.unlink()] : []), () => part.close()])
     }
   }
 

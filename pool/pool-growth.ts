@@ -5,6 +5,7 @@ import type { Part } from './part.js'
 import { at } from './part-list.js'
 import { placesOf } from './pool-places.js'
 import type { ReplicaParts } from './replica-parts.js'
+import { takeBack } from './taking-back.js'
 
 /** What libpmemobj adds to a pool at once. */
 export const defaultGrowth = 128 * MiB
@@ -51,9 +52,9 @@ export class PoolGrowth {
     const next = withNextFiles(this.#set, size)
     // The master first: it is the master's lock that tells a growth under way from one that was cut short.
     const made = await this.#makeParts(localReplicas(next).map(replica => lastOf(placesOf(replica))))
+    await this.#noteDevices(made)
     await this.#append(made, size)
     this.#set = next
-    for (const replica of this.#replicas) await replica.noteDevices()
     return this.size - before
   }
 
@@ -66,9 +67,22 @@ export class PoolGrowth {
       }
       return made
     } catch (error) {
-      await takeBack(made)
-      throw error
+      throw await takeBack(error, removing(made))
     }
+  }
+
+  /** While all can still be taken back: a shutdown state that cannot be written is no growth. */
+  async #noteDevices(made: readonly Part[]): Promise<void> {
+    try {
+      for (const [index, part] of made.entries()) await this.#replicas[index]?.noteDevices([part])
+    } catch (error) {
+      throw await takeBack(error, [...removing(made), ...this.#notingAgain()])
+    }
+  }
+
+  /** The shutdown states are those of the parts that there are. */
+  #notingAgain(): (() => Promise<void>)[] {
+    return this.#replicas.map(replica => () => replica.noteDevices())
   }
 
   async #append(made: readonly Part[], size: number): Promise<void> {
@@ -80,19 +94,14 @@ export class PoolGrowth {
       }
     } catch (error) {
       if (appended > 0) this.#failure = error
-      for (const part of made.slice(0, appended)) await part.unlink()
-      await takeBack(made.slice(appended))
-      throw error
+      const mapped = made.slice(0, appended).map(part => () => part.unlink())
+      throw await takeBack(error, [...mapped, ...removing(made.slice(appended)), ...this.#notingAgain()])
     }
   }
 }
 
-async function takeBack(made: readonly Part[]): Promise<void> {
-  for (const part of [...made].reverse()) {
-    await part.unlink()
-    await part.close()
-  }
-}
+const removing = (made: readonly Part[]): (() => Promise<void>)[] =>
+  [...made].reverse().flatMap(part => [() => part.unlink(), () => part.close()])
 
 const lastOf = (places: readonly PartPlace[]): PartPlace => at(places, places.length - 1)
 

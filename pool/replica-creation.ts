@@ -6,10 +6,11 @@ import { checkPlaces, type HeaderOptions, type PartPlace, type ReplicaLayout, re
 import { nativeStorage } from './native-storage.js'
 import { Part } from './part.js'
 import { devicesBelow, keepsShutdownState } from './part-devices.js'
-import { at, closeAll, discard } from './part-list.js'
+import { at, discarding } from './part-list.js'
 import { ReplicaParts } from './replica-parts.js'
 import { checkShutdownState, unknownDevices } from './shutdown-state.js'
 import type { Storage } from './storage.js'
+import { takeBack } from './taking-back.js'
 
 export interface ReplicaPartsRequest {
   /** The files of the replica, in order. */
@@ -59,8 +60,7 @@ export async function createReplicaParts(request: CreateReplicaPartsRequest): Pr
     for (const part of parts) await part.publish(mode)
     return await ready(parts, headers, layout, written, request)
   } catch (error) {
-    await undo(parts, written)
-    throw error
+    throw await takeBack(error, [...discarding(parts, written), ...parts.map(part => () => part.close())])
   }
 }
 
@@ -80,8 +80,10 @@ export async function openReplicaParts(request: ReplicaPartsRequest): Promise<Re
     const headers = await readHeaders(parts.slice(0, layout.headers))
     return await ready(parts, headers, layout, undefined, request)
   } catch (error) {
-    await closeAll(parts)
-    throw error
+    throw await takeBack(
+      error,
+      parts.map(part => () => part.close()),
+    )
   }
 }
 
@@ -137,12 +139,4 @@ async function readHeaders(parts: readonly Part[]): Promise<PartHeader[]> {
   const pages: { path: string; page: Uint8Array }[] = []
   for (const part of parts) pages.push({ path: part.path, page: await part.readHeader() })
   return checkHeaders(pages)
-}
-
-async function undo(parts: readonly Part[], written: readonly Part[]): Promise<void> {
-  try {
-    await discard(parts, written)
-  } finally {
-    await closeAll(parts)
-  }
 }

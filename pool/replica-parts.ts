@@ -5,10 +5,11 @@ import { attributesOf, replaceAttributes } from './header-attributes.js'
 import { type PartPlace, type ReplicaLayout, withPart } from './layout.js'
 import { Part } from './part.js'
 import { devicesBelow, keepsShutdownState } from './part-devices.js'
-import { at, closeAll, discard, unlinkAll } from './part-list.js'
+import { at, closeAll, discarding, unlinkAll } from './part-list.js'
 import { RecordFile, type RecordStore, recordPath } from './record-file.js'
 import { type DeviceState, shutdownState, unknownDevices } from './shutdown-state.js'
 import type { Storage } from './storage.js'
+import { takeBack } from './taking-back.js'
 
 /** What parts are kept with, besides the files. */
 export interface PartsKeeping {
@@ -80,9 +81,7 @@ export class ReplicaParts {
       await part.publish(0o600)
       return part
     } catch (error) {
-      await part.unlink()
-      await part.close()
-      throw error
+      throw await takeBack(error, [() => part.unlink(), () => part.close()])
     }
   }
 
@@ -95,10 +94,10 @@ export class ReplicaParts {
     this.#parts = [...this.#parts, part]
   }
 
-  /** After parts were appended: the shutdown state, where the pool keeps one, is that of all devices. */
-  async noteDevices(): Promise<void> {
+  /** Before parts are appended: the shutdown state, where the pool keeps one, becomes that of all devices, theirs too. */
+  async noteDevices(coming: readonly Part[] = []): Promise<void> {
     if (keepsShutdownState(this.#headers[0]))
-      await this.markOpen(true, devicesBelow(this.#parts, this.#keeping.storage))
+      await this.markOpen(true, devicesBelow([...this.#parts, ...coming], this.#keeping.storage))
   }
 
   get paths(): string[] {
@@ -161,7 +160,8 @@ export class ReplicaParts {
     assert(!this.closed, 'open parts are removed')
     this.#closing = this.#close(async () => {
       this.record.remove()
-      await (this.#written ? discard(this.#parts, this.#written) : unlinkAll(this.#parts))
+      if (this.#written) for (const step of discarding(this.#parts, this.#written)) await step()
+      else await unlinkAll(this.#parts)
     })
     return this.#closing
   }

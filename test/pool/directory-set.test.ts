@@ -11,8 +11,17 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { nativeStorage, Pool, removeReplicaParts, type Storage } from '../../pool/index.js'
-import { existingPlacesOf } from '../../pool/pool-places.js'
+import { RpmemError } from '../../core/index.js'
+import {
+  nativeStorage,
+  openReplicaParts,
+  Pool,
+  type ReplicaParts,
+  removeReplicaParts,
+  type Storage,
+} from '../../pool/index.js'
+import { PoolGrowth } from '../../pool/pool-growth.js'
+import { existingPlacesOf, placesOf } from '../../pool/pool-places.js'
 import { loadPoolSet, localReplicas } from '../../poolset/index.js'
 import { pattern } from '../fabric-native/memory-compliance.js'
 import { sameBytes } from '../fixture/same-bytes.js'
@@ -179,6 +188,46 @@ t.test('a growth that fails leaves the pool as it was', async t => {
     await pool.close()
     await (await Pool.open(bed.set)).close()
   }
+})
+
+t.test('a growth whose shutdown state cannot be written is none', async t => {
+  const bed = directories(t, '64M one | 64M copy')
+  await (await Pool.create(bed.set)).close()
+  const set = await loadPoolSet(bed.set)
+  const replicas: ReplicaParts[] = []
+  for (const replica of localReplicas(set))
+    replicas.push(await openReplicaParts({ parts: placesOf(replica), options: set.options, reservation: 64 * MiB }))
+  const [one, copy] = replicas
+  if (!one || !copy) throw new Error('the set has two replicas')
+  const noted = { one: [] as number[], copy: 0 }
+  one.noteDevices = async (coming = []) => void noted.one.push(coming.length)
+  copy.noteDevices = async () => {
+    if (noted.copy++ === 0) throw new RpmemError('ERR_PART_IO', 'the header cannot be written')
+  }
+  const growth = new PoolGrowth(set, replicas, 64 * MiB)
+  await t.rejects(growth.grow(2 * MiB), { code: 'ERR_PART_IO', message: 'the header cannot be written' })
+  t.equal(growth.size, 8 * MiB, 'it has not grown')
+  t.same([bed.files('one'), bed.files('copy')], [['000000.pmem'], ['000000.pmem']], 'no file is left')
+  t.same(noted.one, [1, 0], 'what was noted is taken back')
+  t.equal(await growth.grow(2 * MiB), 2 * MiB, 'and it can grow later')
+  for (const replica of replicas) await replica.close()
+})
+
+t.test('a growth that cannot be taken back says why it failed', async t => {
+  const bed = directories(t, '64M one | 64M copy')
+  let calls = 0
+  const storage: Storage = {
+    ...nativeStorage,
+    allocate(fd, length) {
+      if (calls++ < 3) return nativeStorage.allocate(fd, length)
+      unlinkSync(join(bed.at, 'one/000001.pmem'))
+      return Promise.reject(Object.assign(new Error('no space'), { code: 'ENOSPC' }))
+    },
+  }
+  const pool = await Pool.create(bed.set, { storage })
+  await t.rejects(pool.grow(2 * MiB), { code: 'ERR_DISK_FULL', facts: { left: /./ } })
+  t.same([bed.files('one'), bed.files('copy')], [['000000.pmem'], ['000000.pmem']])
+  await pool.close()
 })
 
 t.test('a growth that a crash cut short is finished at the next open, a part that was lost is not', async t => {

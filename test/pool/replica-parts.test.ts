@@ -307,6 +307,40 @@ t.test('a failure at any step takes back what was made', async t => {
   }
 })
 
+t.test('a creation that cannot be taken back says why it failed, and what is left', async t => {
+  const [first, second] = places(t, 2 * MiB, 2 * MiB)
+  if (!first || !second) throw new Error('two places were asked for')
+  const storage: Storage = {
+    ...nativeStorage,
+    map() {
+      // Then it cannot be removed any more.
+      unlinkSync(first.path)
+      throw new RpmemError('ERR_MAP', 'out of address space')
+    },
+  }
+  const attempt = createReplicaParts({ parts: [first, second], options: plain, attributes, storage })
+  await t.rejects(attempt, {
+    code: 'ERR_MAP',
+    message: /^out of address space; not all/,
+    facts: { left: [RegExp(first.path)] },
+  })
+  t.notOk(existsSync(second.path), 'the rest is taken back all the same')
+})
+
+t.test('a part that cannot be taken back says why it was not made', async t => {
+  const [place] = places(t, 2 * MiB)
+  if (!place) throw new Error('a place was asked for')
+  const storage: Storage = {
+    ...nativeStorage,
+    async allocate() {
+      unlinkSync(place.path)
+      throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
+    },
+  }
+  const attempt = createReplicaParts({ parts: [place], options: plain, attributes, storage })
+  await t.rejects(attempt, { code: 'ERR_DISK_FULL', facts: { left: /./ } })
+})
+
 t.test('setAttributes replaces all of them durably, the shutdown state stays', async t => {
   const parts = places(t, 2 * MiB, 2 * MiB, 2 * MiB)
   const made = await createReplicaParts({ parts, options: plain, attributes })
@@ -418,9 +452,14 @@ t.test('a part that is appended adds its device to the shutdown state', async t 
   const singleAndState = { ...attributes, incompat: 7 }
   const request = { parts, options: single, storage, attributes: singleAndState, reservation: 8 * MiB }
   const pool = await createReplicaParts(request)
-  pool.append(await pool.makePart({ path: `${parts[0]?.path}-next`, size: 2 * MiB }), 2 * MiB)
+  const stored = () => decodeHeader(readFileSync(parts[0]?.path ?? '').subarray(0, pageSize)).shutdownState
+  const part = await pool.makePart({ path: `${parts[0]?.path}-next`, size: 2 * MiB })
+  await pool.noteDevices([part])
+  t.match(stored(), { unsafeShutdowns: 10n, dirty: 1 }, 'before it is mapped')
   await pool.noteDevices()
-  const { shutdownState } = decodeHeader(readFileSync(parts[0]?.path ?? '').subarray(0, pageSize))
-  t.match(shutdownState, { unsafeShutdowns: 10n, dirty: 1 })
+  t.match(stored(), { unsafeShutdowns: 5n, dirty: 1 }, 'taken back')
+  pool.append(part, 2 * MiB)
+  await pool.noteDevices()
+  t.match(stored(), { unsafeShutdowns: 10n, dirty: 1 }, 'once it is mapped')
   await pool.close()
 })
