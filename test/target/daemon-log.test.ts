@@ -79,15 +79,37 @@ t.test('without a system log the messages go to standard error', async t => {
   t.match(text(), /warn: the system log cannot be used \(\/nowhere\/log is missing\).*\n.*err: told\n$/)
 })
 
-t.test('without a logger the messages that follow go to standard error', async t => {
+t.test('without a logger no message is lost, not even the first', async t => {
   const { stderr } = errors(t)
   const log = openDaemonLog(system, stderr, { socket: '/dev/null', command: '/nowhere/logger' })
-  log.write('err', 'lost with the logger')
-  const [first] = await once(stderr, 'data')
-  t.match(String(first), /warn: the system log cannot be used .*ENOENT/)
-  const second = once(stderr, 'data')
-  log.write('err', 'told')
-  t.match(String((await second)[0]), /err: told\n$/)
+  log.write('err', 'first')
+  log.write('warn', 'second')
+  const told = lines(stderr, 3)
+  t.match(await told, [/warn: the system log cannot be used .*ENOENT/, /err: first$/, /warn: second$/])
+  const late = lines(stderr, 1)
+  log.write('err', 'third')
+  t.match(await late, [/err: third$/])
+  await log.close()
+})
+
+t.test('a daemon that ends at once, without a logger, has told why', async t => {
+  const { stderr } = errors(t)
+  const log = openDaemonLog(system, stderr, { socket: '/dev/null', command: '/nowhere/logger' })
+  log.write('err', 'the only one')
+  await log.close()
+  t.match(await lines(stderr, 2), [/cannot be used/, /err: the only one$/])
+})
+
+t.test('what a logger that has ended did not take goes to standard error', async t => {
+  const command = join(t.testdir({ logger: '#!/bin/sh\nread line\nexec <&-\n: >"$0.ended"\n' }), 'logger')
+  chmodSync(command, 0o755)
+  const { stderr } = errors(t)
+  const log = openDaemonLog(system, stderr, { socket: '/dev/null', command })
+  const ended = existing(`${command}.ended`)
+  log.write('err', 'taken')
+  await ended
+  log.write('err', 'not taken')
+  t.match(await lines(stderr, 2), [/the system log cannot be used \(.*EPIPE/, /err: not taken$/])
   await log.close()
 })
 
@@ -110,6 +132,16 @@ t.test('the system log gets each message with its priority, through one process'
   )
   t.equal(text(), '')
 })
+
+/** The next lines that were written, whole. */
+async function lines(stderr: PassThrough, count: number): Promise<string[]> {
+  let text = ''
+  while (text.split('\n').length <= count) {
+    text += String(stderr.read() ?? '')
+    if (text.split('\n').length <= count) await once(stderr, 'readable')
+  }
+  return text.trimEnd().split('\n')
+}
 
 /** Resolves when the file appears: an event of the directory, not a wait. */
 async function existing(path: string): Promise<void> {
