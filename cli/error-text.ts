@@ -1,4 +1,4 @@
-import { describe, isRpmemError, type RpmemError } from '../core/index.js'
+import { describe, isRpmemError, printable, type RpmemError } from '../core/index.js'
 import { PoolSetSyntaxError, renderMistakes } from '../poolset/index.js'
 import type { Io } from './io.js'
 import { paintFor } from './paint.js'
@@ -22,10 +22,10 @@ export function errorText(error: unknown, io: ErrorFace, lead = paintFor(io).bad
       '\n',
     )
   }
-  const [first = String(error), ...causes] = describe(error).map(visible)
+  const [first = String(error), ...causes] = describe(error).map(printable)
   const lines = [`${lead} ${first}`, ...causes.map(cause => `  because ${indented(cause)}`)]
   if (isRpmemError(error)) lines.push(...details(error).map(text => paintFor(io).faint(`  ${text}`)))
-  return [...broken([...lines, `  hint: ${isRpmemError(error) ? visible(error.hint) : defect}`]), ''].join('\n')
+  return [...broken([...lines, `  hint: ${isRpmemError(error) ? printable(error.hint) : defect}`]), ''].join('\n')
 }
 
 const defect = 'This is a defect of rpmem and not of what you gave it; please report what you did.'
@@ -35,22 +35,19 @@ export function errorJson(error: unknown): object {
   if (error instanceof PoolSetSyntaxError) return { code: error.code, message: error.message, mistakes: error.mistakes }
   if (!isRpmemError(error)) return { message: error instanceof Error ? error.message : String(error) }
   const { code, message, hint, durability, errno } = error
-  return { code, message, causes: describe(error).slice(1), facts: printable(error), hint, durability, errno }
+  return { code, message, causes: describe(error).slice(1), facts: factsOf(error), hint, durability, errno }
 }
 
 function details(error: RpmemError): string[] {
-  const lines = Object.entries(printable(error)).map(
-    ([name, value]) => `${visible(name)}: ${indented(visible(String(value)))}`,
+  const lines = Object.entries(factsOf(error)).map(
+    ([name, value]) => `${printable(name)}: ${indented(printable(String(value)))}`,
   )
   return error.durability === undefined ? lines : [...lines, `durable: ${error.durability}`]
 }
 
-function printable(error: RpmemError): Record<string, unknown> {
+function factsOf(error: RpmemError): Record<string, unknown> {
   const entries = Object.entries(error.facts).filter(([, value]) => value !== undefined)
   return Object.fromEntries(entries.map(([name, value]) => [name, typeof value === 'bigint' ? String(value) : value]))
 }
-
-/** What a target says must not command the terminal. */
-const visible = (text: string): string => text.replace(/[^\P{C}\n\t]/gu, '\u00b7')
 
 const indented = (text: string): string => text.trimEnd().replaceAll('\n', '\n    ')

@@ -51,7 +51,7 @@ export {
   u64le,
   type ValueOf,
 } from './layout.js'
-export { filteredLog, type Log, type LogLevel, logLevels, silentLog, singleLine } from './log.js'
+export { filteredLog, type Log, type LogLevel, logLevels, printable, silentLog, singleLine } from './log.js'
 export { type Random, seededRandom, systemRandom } from './random.js'
 export {
   decodeReplicaRecord,

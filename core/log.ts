@@ -13,6 +13,9 @@ export const silentLog: Log = { write: () => {} }
 export const singleLine = (message: string): string =>
   message.replace(/[\p{Cc}\u2028\u2029]/gu, found => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`)
 
+/** Text of a foreign machine for people: whatever could command a terminal is shown as a dot, line breaks and tabs stay. */
+export const printable = (text: string): string => text.replace(/[^\P{C}\n\t]/gu, '\u00b7')
+
 /** Passes on what is at least as severe as `level`. */
 export function filteredLog(level: LogLevel, sink: Log): Log {
   const limit = logLevels.indexOf(level)

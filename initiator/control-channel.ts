@@ -1,4 +1,4 @@
-import { assert, type Clock, RpmemError } from '../core/index.js'
+import { assert, type Clock, printable, RpmemError } from '../core/index.js'
 import { type FirstWord, FirstWordReader, type Frame, Framer, type FrameShape } from '../wire/index.js'
 import { endedTooEarly, type RemoteReport, remoteError } from './remote-end.js'
 import type { RemoteEnd, RemoteProcess } from './remote-shell.js'
@@ -200,7 +200,7 @@ export class ControlChannel {
   }
 
   #noiseError(): RpmemError {
-    const text = printable(this.#noise ?? Buffer.of())
+    const text = printable(String(this.#noise ?? ''))
     return this.#error(
       'ERR_REMOTE_NOISE',
       `text came before rpmemd could speak: ${JSON.stringify(text.slice(0, 200))}`,
@@ -231,9 +231,6 @@ export class ControlChannel {
   }
 
   #keepStderr(chunk: Buffer): void {
-    if (this.#stderr.length < maxStderr) this.#stderr = (this.#stderr + printable(chunk)).slice(0, maxStderr)
+    if (this.#stderr.length < maxStderr) this.#stderr = (this.#stderr + printable(String(chunk))).slice(0, maxStderr)
   }
 }
-
-/** Control characters of a foreign machine must not reach a terminal. */
-const printable = (bytes: Buffer): string => bytes.toString('utf8').replace(/[^\P{C}\n\t]/gu, '\u00b7')

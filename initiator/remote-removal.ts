@@ -1,4 +1,4 @@
-import { type ErrorCode, RpmemError } from '../core/index.js'
+import { type ErrorCode, printable, RpmemError } from '../core/index.js'
 import { unlessAborted } from './abortable-wait.js'
 import { removeCommand } from './remote-command.js'
 import { endedTooEarly, type RemoteReport, remoteError } from './remote-end.js'
@@ -38,7 +38,7 @@ async function run(target: Target, command: string, signal: AbortSignal | undefi
   for (const name of ['stdout', 'stderr'] as const) {
     process[name].on('error', () => {})
     process[name].on('data', (chunk: Buffer) => {
-      if (texts[name].length < maxText) texts[name] += chunk.toString('latin1')
+      if (texts[name].length < maxText) texts[name] = (texts[name] + printable(String(chunk))).slice(0, maxText)
     })
   }
   process.stdin.on('error', () => {})

@@ -8,8 +8,9 @@ import type {
   SigningRequestOptions,
 } from 'ssh2'
 import ssh2 from 'ssh2'
-import { RpmemError } from '../core/index.js'
+import { printable, RpmemError } from '../core/index.js'
 import { describeHost, type HostConfig } from './ssh-config.js'
+import { tamed } from './ssh-failure.js'
 import type { Identities, Identity } from './ssh-identity.js'
 
 type AgentIdentity = Extract<Identity, { source: 'agent' }>
@@ -57,7 +58,7 @@ export class Authentication {
 
   /** For ssh2's connect; asked again after each refusal. */
   readonly handler: AuthHandlerMiddleware = (left, _partial, next) => {
-    if (left) this.#accepted = left
+    if (left) this.#accepted = left.map(printable)
     this.#next().then(
       method => next(method as AnyAuthMethod | AuthenticationType),
       () => next(false as never),
@@ -70,7 +71,7 @@ export class Authentication {
     if (tried.length === 0 && this.#known?.failure) return this.#known.failure
     const target = describeHost(this.#host)
     const what = tried.length > 0 ? `refused ${tried.join(', ')}` : 'could be offered no key'
-    return RpmemError.wrap('ERR_SSH_AUTHENTICATION', `${target} ${what}`, cause, {
+    return RpmemError.wrap('ERR_SSH_AUTHENTICATION', `${target} ${what}`, tamed(cause), {
       facts: { target, tried, passedOver, accepts: this.#accepted },
     })
   }

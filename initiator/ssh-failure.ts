@@ -1,4 +1,4 @@
-import { type ErrorCode, hasCode, RpmemError, systemCode } from '../core/index.js'
+import { type ErrorCode, hasCode, printable, RpmemError, systemCode } from '../core/index.js'
 
 /** What the system says about a connection → the error that names the layer. */
 const codes: Readonly<Record<string, ErrorCode>> = {
@@ -26,7 +26,14 @@ export function connectFailure(target: string, cause: unknown): RpmemError {
 }
 
 export function unreachable(target: string, rule: string, cause?: unknown): RpmemError {
-  return RpmemError.wrap('ERR_SSH_UNREACHABLE', `${target}: ${rule}`, cause, { facts: { target, rule } })
+  return RpmemError.wrap('ERR_SSH_UNREACHABLE', `${target}: ${rule}`, tamed(cause), { facts: { target, rule } })
+}
+
+/** An error of ssh2 may quote the server, which must not command the terminal of whoever prints the error with its causes. */
+export function tamed(cause: unknown): unknown {
+  if (!(cause instanceof Error)) return cause
+  const message = printable(cause.message)
+  return message === cause.message ? cause : new Error(message)
 }
 
 export function aborted(signal: AbortSignal): RpmemError {

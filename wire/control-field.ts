@@ -3,13 +3,14 @@ import {
   encodeReplicaRecord,
   type Fact,
   type PoolAttributes,
+  printable,
   type ReplicaRecord,
   replicaRecordSize,
   signatureSize,
   userFlagsSize,
   uuidSize,
 } from '../core/index.js'
-import { ceiling, type Field, hex, integer, isObject, list, oneOf, record, text } from './json-field.js'
+import { ceiling, type Field, hex, integer, isObject, list, oneOf, prose, record, text } from './json-field.js'
 import { checkPoolSetName, maxPoolSetNameSize, poolSetNameRule } from './pool-set-name.js'
 import { violation } from './violation.js'
 
@@ -81,7 +82,7 @@ const providers = ['verbs', 'tcp', 'sockets'] as const
 
 const offer = record({
   provider: oneOf(...providers),
-  fabricName: text(64),
+  fabricName: prose(64),
   protocol: u32,
   protocolVersion: u32,
   maxLanes: ceiling,
@@ -95,7 +96,7 @@ export type Report =
   | { readonly provider: ReportedOffer['provider']; readonly offer?: undefined; readonly reason: string }
 
 const provider = oneOf(...providers)
-const reason = text(1024)
+const reason = prose(1024)
 const maxReports = 16
 
 const report: Field<Report> = {
@@ -134,9 +135,17 @@ const maxFactText = 1024
 export const facts: Field<RemoteFacts> = {
   read(json, where) {
     if (!isObject(json)) throw violation(where.message, `${where.field} is an object`, { field: where.field })
-    return limitFacts(json)
+    return printableFacts(limitFacts(json))
   },
   write: limitFacts,
+}
+
+const printableFacts = (all: RemoteFacts): RemoteFacts =>
+  Object.fromEntries(Object.entries(all).map(([key, value]) => [printable(key), printableFact(value)]))
+
+function printableFact(value: RemoteFact): RemoteFact {
+  if (typeof value === 'string') return printable(value)
+  return typeof value === 'object' ? value.map(entry => (typeof entry === 'string' ? printable(entry) : entry)) : value
 }
 
 /** Cut to 64 facts of 1024 characters; what JSON cannot hold becomes text. */

@@ -10,6 +10,7 @@ import {
   nullable,
   oneOf,
   optional,
+  prose,
   record,
   text,
   word64,
@@ -45,7 +46,7 @@ export const maxSumsSize = 32 * KiB
  */
 export const controlTable = {
   /** From the target, as first frame. Every version keeps it readable for every other. */
-  hello: { value: 0x1001, fields: { versions, software: text(256), capabilities, offers } },
+  hello: { value: 0x1001, fields: { versions, software: prose(256), capabilities, offers } },
   accept: { value: 0x1002, fields: { version: integer(1), capabilities } },
   create: { value: 0x1003, fields: { ...request, attributes: nullable(attributes) } },
   open: { value: 0x1004, fields: request },
@@ -53,7 +54,7 @@ export const controlTable = {
     value: 0x1005,
     fields: {
       id,
-      address: text(256),
+      address: prose(256),
       port: integer(1, 65535),
       method: oneOf('GPSPM', 'APM'),
       durability: oneOf('dax', 'msync', 'volatile'),
@@ -83,10 +84,10 @@ export const controlTable = {
     value: 0x100b,
     fields: {
       id: integer(0),
-      code: text(64),
-      message: text(4096),
+      code: prose(64),
+      message: prose(4096),
       facts,
-      hint: text(4096),
+      hint: prose(4096),
       errno: nullable(integer(1)),
     },
   },

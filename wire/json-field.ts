@@ -1,4 +1,4 @@
-import { assert } from '../core/index.js'
+import { assert, printable } from '../core/index.js'
 import { violation } from './violation.js'
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
@@ -48,6 +48,12 @@ export const text = (most: number): Field<string> =>
     `a text of at most ${most} characters`,
     (json): json is string => typeof json === 'string' && json.length <= most,
   )
+
+/** Text that the other end wrote for people; it must not command their terminals. */
+export const prose = (most: number): Field<string> => ({
+  read: (json, where) => printable(text(most).read(json, where)),
+  write: text(most).write,
+})
 
 export const flag: Field<boolean> = plain('true or false', (json): json is boolean => typeof json === 'boolean')
 

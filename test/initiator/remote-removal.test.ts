@@ -35,6 +35,16 @@ t.test('other ends have their own errors', async t => {
   await t.rejects(remove(saying(encodeFirstWord({ errno: 22 }), '', { exitCode: 1 })), { code: 'ERR_RPMEMD_STARTUP' })
 })
 
+t.test('what the daemon of a removal says is UTF-8, and cannot command a terminal', async t => {
+  const shell = saying('', 'rpmemd: caf\u00e9 \u001b[2Jis\u009bgone\n', { exitCode: 77 })
+  const error = await remove(shell).catch((cause: unknown) => cause)
+  t.match(error, {
+    code: 'ERR_REMOTE',
+    message: /it says: rpmemd: caf\u00e9 \u00b7\[2Jis\u00b7gone$/,
+    facts: { stderr: 'rpmemd: caf\u00e9 \u00b7[2Jis\u00b7gone\n' },
+  })
+})
+
 t.test('an abort ends the wait for a removal and breaks its channel', async t => {
   const controller = new AbortController()
   let killed: Promise<void> = Promise.resolve()

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { MiB, type PoolAttributes, pageSize, zeroAttributes } from '../../core/index.js'
+import { type ErrorCode, MiB, type PoolAttributes, pageSize, zeroAttributes } from '../../core/index.js'
 import { NativeMemory } from '../../fabric-native/index.js'
 import { Pool, RemotePool } from '../../initiator/index.js'
 import { mirroredPool } from './mirrored-pool.js'
@@ -11,7 +11,7 @@ const size = 8 * MiB
 const attributes: PoolAttributes = { ...zeroAttributes(), signature: Buffer.from('MATRIX\0\0') }
 const bytes = new Uint8Array(64)
 
-/** Every method of a remote pool but close(), which never fails. */
+/** Every method of a remote pool but close(), which never fails, and share(), for which the target is not needed. */
 const remoteMethods: readonly (readonly [name: string, call: (pool: RemotePool) => unknown])[] = [
   ['persistSync', pool => pool.persistSync(pageSize, 64)],
   ['persist', pool => pool.persist(pageSize, 64)],
@@ -44,6 +44,15 @@ const methods: readonly (readonly [name: string, call: (pool: Pool) => unknown, 
   ['memsetPersist', pool => pool.memsetPersist(0, 1, 8), true],
   ['memsetPersistSync', pool => pool.memsetPersistSync(0, 1, 8), true],
 ]
+
+/** What concerns the pool as a whole, with the error of a pool that has lost a replica. */
+const others: readonly (readonly [name: string, call: (pool: Pool) => unknown, lost?: ErrorCode, open?: ErrorCode])[] =
+  [
+    ['verify', pool => pool.verify(), 'ERR_TARGET_LOST'],
+    ['resolve', pool => pool.resolve('master'), 'ERR_ARGUMENT', 'ERR_ARGUMENT'],
+    ['grow', pool => pool.grow(), 'ERR_POOLSET_UNSUITABLE', 'ERR_POOLSET_UNSUITABLE'],
+    ['share', pool => pool.share()],
+  ]
 
 /** The event, while a timer holds the process: nothing else does. */
 async function loss(pool: Pool | RemotePool, event: 'lost' | 'replica-lost'): Promise<void> {
@@ -122,6 +131,9 @@ for (const { name, code, reach } of remoteStates) {
       if (code) await t.rejects(outcome(), { code }, method)
       else await t.resolves(outcome(), method)
     }
+    const share = async () => pool.share()
+    if (code === 'ERR_CLOSED') await t.rejects(share(), { code }, 'share')
+    else await t.resolves(share(), 'share')
     t.match(pool, { laneCount: 2, size, transport: { provider: 'tcp' }, attributes: { signature: /./ } }, 'facts stay')
     t.equal(pool.failure?.code, code === 'ERR_TARGET_LOST' ? code : undefined)
     await t.resolves(settle(), 'what was begun succeeds')
@@ -138,6 +150,12 @@ for (const { name, code, reach } of poolStates) {
     for (const [method, call, needsReplicas] of methods) {
       const outcome = async () => call(pool)
       if (code === 'ERR_CLOSED' || (code && needsReplicas)) await t.rejects(outcome(), { code }, method)
+      else await t.resolves(outcome(), method)
+    }
+    for (const [method, call, lost, open] of others) {
+      const outcome = async () => call(pool)
+      const expected = code === 'ERR_CLOSED' ? code : code ? lost : open
+      if (expected) await t.rejects(outcome(), { code: expected }, method)
       else await t.resolves(outcome(), method)
     }
     t.equal(pool.replicas.filter(({ failure }) => failure === undefined).length, code === 'ERR_PERSIST' ? 2 : 3)

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs'
 import t, { type Test } from 'tap'
-import { RpmemError } from '../../core/index.js'
+import { type ErrorCode, RpmemError } from '../../core/index.js'
 import { Pool, type RemoteConnector, type RemoteRequest } from '../../pool/index.js'
 import { scratch, writeSet } from './scratch.js'
 import { connectorTo, ScriptedTarget } from './scripted-target.js'
@@ -27,6 +27,14 @@ const methods: [name: string, call: (pool: Pool) => unknown, needsReplicas: bool
   ['memmovePersistSync', pool => pool.memmovePersistSync(0, 4, 8), true],
   ['memsetPersist', pool => pool.memsetPersist(0, 1, 8), true],
   ['memsetPersistSync', pool => pool.memsetPersistSync(0, 1, 8), true],
+]
+
+/** What concerns the pool as a whole, with the errors of a pool that is open and of one that has lost a replica. */
+const others: [name: string, call: (pool: Pool) => unknown, open?: ErrorCode | undefined, failed?: ErrorCode][] = [
+  ['verify', pool => pool.verify(), undefined, 'ERR_TARGET_LOST'],
+  ['resolve', pool => pool.resolve('node x'), 'ERR_ARGUMENT', 'ERR_ARGUMENT'],
+  ['grow', pool => pool.grow(), 'ERR_POOLSET_UNSUITABLE', 'ERR_POOLSET_UNSUITABLE'],
+  ['share', pool => pool.share()],
 ]
 
 /** Brings a fresh pool into a state; the returned function lets go of what holds it there. */
@@ -72,6 +80,13 @@ for (const [state, reach] of states) {
       const outcome = async () => call(pool)
       if (!usable.has(state)) await t.rejects(outcome(), { code: 'ERR_CLOSED', facts: { state } }, name)
       else if (state === 'degraded' && needsReplicas) await t.rejects(outcome(), { code: 'ERR_PERSIST' }, name)
+      else await t.resolves(outcome(), name)
+    }
+    for (const [name, call, open, failed] of others) {
+      t.equal(pool.state, state)
+      const outcome = async () => call(pool)
+      const code = usable.has(state) ? (state === 'failed' ? failed : open) : 'ERR_CLOSED'
+      if (code) await t.rejects(outcome(), { code }, name)
       else await t.resolves(outcome(), name)
     }
     t.equal(pool.replicas.length, 2, 'what it consists of can be asked in every state')

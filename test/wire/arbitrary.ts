@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import type { PoolAttributes } from '../../core/index.js'
-import { attributesAreZero } from '../../core/index.js'
+import { attributesAreZero, printable } from '../../core/index.js'
 import type { ControlMessage, InBand, PmdkPersist, PmdkRequest, PmdkResponse } from '../../wire/index.js'
 import { pmdkStatusOf, poolSetNameRule } from '../../wire/index.js'
 
@@ -107,7 +107,7 @@ const request = {
   inlineSize: count,
 }
 
-const scalar = fc.oneof(fc.string({ unit: 'binary', maxLength: 64 }), fc.integer())
+const scalar = fc.oneof(fc.string({ unit: 'binary', maxLength: 64 }).map(printable), fc.integer())
 const facts = fc.dictionary(
   fc.string({ maxLength: 64 }),
   fc.oneof(scalar, fc.boolean(), fc.array(scalar, { maxLength: 8 })),
@@ -118,7 +118,7 @@ export const controlMessage: fc.Arbitrary<ControlMessage> = fc.oneof(
   record({
     type: fc.constant('hello'),
     versions,
-    software: fc.string({ unit: 'binary', maxLength: 128 }),
+    software: fc.string({ unit: 'binary', maxLength: 128 }).map(printable),
     capabilities,
     offers: fc.array(fc.oneof(offer, absence), { maxLength: 3 }),
   }),
@@ -148,7 +148,7 @@ export const controlMessage: fc.Arbitrary<ControlMessage> = fc.oneof(
     type: fc.constant('failure'),
     id: count,
     code: fc.string({ maxLength: 64 }),
-    message: fc.string({ unit: 'binary', maxLength: 256 }),
+    message: fc.string({ unit: 'binary', maxLength: 256 }).map(printable),
     facts,
     hint: fc.string({ maxLength: 256 }),
     errno: fc.option(id, { nil: undefined }),

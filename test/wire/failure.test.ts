@@ -1,7 +1,9 @@
+import { inspect } from 'node:util'
 import t from 'tap'
 import { catalogue, type ErrorCode, RpmemError } from '../../core/index.js'
 import {
   type ControlMessage,
+  controlHeader,
   decodeControl,
   encodeControl,
   errorOf,
@@ -80,4 +82,39 @@ t.test('of facts that are too much together, those that still fit are kept', asy
   t.equal(received.f0, 'x'.repeat(1024))
   t.equal(received.f59, undefined)
   t.equal(received.last, 1)
+})
+
+t.test('what a target says about itself and its failures cannot command a terminal', async t => {
+  const evil = '\u001b[2J\u009b31m\u0007\r\u202e\u0000a\nb'
+  const said: Readonly<Record<string, object>> = {
+    failure: { id: 1, code: evil, message: evil, hint: evil, facts: { [evil]: evil, list: [evil, 1] }, errno: null },
+    hello: {
+      versions: [1, 1],
+      software: evil,
+      capabilities: [],
+      offers: [
+        { provider: 'tcp', reason: evil },
+        {
+          provider: 'sockets',
+          offer: {
+            provider: 'sockets',
+            fabricName: evil,
+            protocol: 1,
+            protocolVersion: 1,
+            maxLanes: 1,
+            maxMessageSize: 1,
+          },
+        },
+      ],
+    },
+  }
+  const numbers = { failure: 0x100b, hello: 0x1001 } as const
+  for (const [type, body] of Object.entries(said)) {
+    const json = Buffer.from(JSON.stringify(body))
+    const head = controlHeader.encode({ type: numbers[type as 'hello'], size: controlHeader.size + json.length })
+    const message = decodeControl({ type: numbers[type as 'hello'], bytes: Buffer.concat([head, json]) })
+    const shown = inspect(message.type === 'failure' ? errorOf(message) : message, { depth: 9, compact: false })
+    t.match(shown, /·\[2J/, `${type} is told`)
+    t.notMatch(shown, /[^\P{C}\n]|\\x1B|\\x9B|\\u202E/iu, `${type} holds no control character`)
+  }
 })
