@@ -1,10 +1,12 @@
+import { benchCheckpoint } from './checkpoint.js'
 import { benchHeap } from './heap.js'
 import { readOptions, usage } from './options.js'
 import { benchPersist } from './persist.js'
-import { checkReach, heapReach, persistReach } from './reach.js'
+import { checkpointReach, checkReach, heapReach, persistReach } from './reach.js'
 import { Report } from './row.js'
 
 const benches = {
+  checkpoint: { run: benchCheckpoint, reach: checkpointReach },
   heap: { run: benchHeap, reach: heapReach },
   persist: { run: benchPersist, reach: persistReach },
 } as const

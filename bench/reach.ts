@@ -97,6 +97,23 @@ export const heapReach: readonly Reach[] = [
   ...[64, 64 * KiB].map(heapThreads),
 ]
 
+const commitOf = (rows: readonly Row[], provider: string, place: string) =>
+  find(rows, { bench: 'checkpoint', provider, mode: `sync, ${place}`, bytes: 100 * 4 * KiB })
+
+const commitsBeside = (other: string, place: string, limit: number): Reach => ({
+  name: `commits of 100 pages a second on ${place}: at least ${limit} × those of ${other}`,
+  judge(rows) {
+    const [arena, beside] = [commitOf(rows, 'arena', place), commitOf(rows, other, place)]
+    const seen = arena && beside && beside.p50Us / arena.p50Us
+    return seen === undefined ? undefined : { seen, limit, pass: seen >= limit }
+  },
+})
+
+export const checkpointReach: readonly Reach[] = [
+  ...['disk', 'tmpfs'].flatMap(place => [commitsBeside('lmdb', place, 2), commitsBeside('sqlite', place, 1)]),
+  atMost('find 1,000 changed pages in 1 GiB: below 1 ms', { mode: 'find 1000 in 1 GiB' }, 1, row => row.p50Us / 1000),
+]
+
 /** Prints a line for each claim; true if all that could be judged hold and none is missing. */
 export function checkReach(reaches: readonly Reach[], rows: readonly Row[]): boolean {
   const verdicts = reaches.map(reach => ({ reach, verdict: reach.judge(rows) }))
