@@ -30,7 +30,7 @@ const methods: [name: string, call: (pool: Pool) => unknown, needsReplicas: bool
 ]
 
 /** What concerns the pool as a whole, with the errors of a pool that is open and of one that has lost a replica. */
-const others: [name: string, call: (pool: Pool) => unknown, open?: ErrorCode | undefined, failed?: ErrorCode][] = [
+const others: [name: string, call: (pool: Pool) => unknown, open?: ErrorCode | undefined, degraded?: ErrorCode][] = [
   ['verify', pool => pool.verify(), undefined, 'ERR_TARGET_LOST'],
   ['resolve', pool => pool.resolve('node x'), 'ERR_ARGUMENT', 'ERR_ARGUMENT'],
   ['grow', pool => pool.grow(), 'ERR_POOLSET_UNSUITABLE', 'ERR_POOLSET_UNSUITABLE'],
@@ -82,10 +82,10 @@ for (const [state, reach] of states) {
       else if (state === 'degraded' && needsReplicas) await t.rejects(outcome(), { code: 'ERR_PERSIST' }, name)
       else await t.resolves(outcome(), name)
     }
-    for (const [name, call, open, failed] of others) {
+    for (const [name, call, open, degraded] of others) {
       t.equal(pool.state, state)
       const outcome = async () => call(pool)
-      const code = usable.has(state) ? (state === 'failed' ? failed : open) : 'ERR_CLOSED'
+      const code = usable.has(state) ? (state === 'degraded' ? degraded : open) : 'ERR_CLOSED'
       if (code) await t.rejects(outcome(), { code }, name)
       else await t.resolves(outcome(), name)
     }
