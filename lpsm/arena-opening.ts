@@ -13,6 +13,7 @@ import {
   verifyContent,
 } from './arena-reading.js'
 import { baseFromContent } from './data-file.js'
+import { contentAt } from './data-header.js'
 import { type ArenaDamage, ArenaDamagedError, Findings } from './finding.js'
 import type { NativeArenaFile } from './native-arena-file.js'
 import { fillData, fillLog, newDataHeader, zeroBase } from './new-arena.js'
@@ -73,7 +74,10 @@ function* newData(path: string, size: number | undefined, ports: ArenaPorts): Wo
 function* newLog(path: string, data: NativeArenaFile, ports: ArenaPorts): Work<NativeArenaFile> {
   const findings = new Findings()
   const header = readData(data, findings)
-  if (!header) throw damaged(data.path, findings, [])
+  if (header && data.size < contentAt + header.size) {
+    findings.add('data', data.size, contentAt + header.size - data.size, 'the data file ends inside its content')
+  }
+  if (!header || findings.count > 0) throw damaged(data.path, findings, [])
   if (needsLog(header)) throw missing(path, 'the data file is not up to date without its log')
   const base = header.base === 0 ? zeroBase(header) : yield* baseFromContent(data, header)
   return yield* createFile(path, file => fillLog(file, header.arena, base, ports.randomLog(), ports.logGrowth))

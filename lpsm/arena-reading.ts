@@ -1,4 +1,4 @@
-import { assert, pageSize } from '../core/index.js'
+import { alignUp, assert, pageSize } from '../core/index.js'
 import { arenaForeign } from './arena-error.js'
 import type { ArenaFile } from './arena-file.js'
 import { pageSums, zeroSum } from './checksum.js'
@@ -104,7 +104,8 @@ export function* verifyContent(
   onProgress?: (doneBytes: number, wholeBytes: number) => void,
 ): Work {
   const covered = newestImages(checkpoints.filter(({ sequence }) => sequence <= upTo.sequence)).pages
-  const size = Math.min(upTo.size, Math.max(0, file.size - contentAt))
+  // A file that was cut off may end inside a page.
+  const size = Math.min(upTo.size, alignUp(Math.max(0, file.size - contentAt), pageSize))
   let next = 0
   for (let done = 0; done < size; done += readingSize) {
     const chunk = new Uint8Array(Math.min(readingSize, size - done))

@@ -14,7 +14,7 @@ export const instrumentedTree = resolve('build/fuzz/tree')
 const manifest = join(instrumentedTree, 'counters.json')
 
 /** What is not judged is not counted: tests and their fixtures, but for the targets themselves. */
-const rooms = ['core', 'wire', 'poolset', 'pool', 'initiator', 'target', 'test/fuzz/targets']
+const rooms = ['core', 'wire', 'poolset', 'pool', 'lpsm', 'initiator', 'target', 'test/fuzz/targets']
 
 /** Copies dist/ to build/fuzz/tree, with counters in the rooms that read foreign bytes. Run from the root of the repository. */
 export function buildInstrumentedTree(): void {
@@ -22,7 +22,9 @@ export function buildInstrumentedTree(): void {
   rmSync(dist, { recursive: true, force: true })
   mkdirSync(instrumentedTree, { recursive: true })
   cpSync('dist', dist, { recursive: true })
-  for (const name of ['package.json', 'node_modules', 'test']) {
+  mkdirSync(join(instrumentedTree, 'build'), { recursive: true })
+  // The addon lies where the copy looks for it.
+  for (const name of ['package.json', 'node_modules', 'test', 'build/Release']) {
     if (!existsSync(join(instrumentedTree, name))) symlinkSync(resolve(name), join(instrumentedTree, name))
   }
   let first = 0
