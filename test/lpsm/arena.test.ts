@@ -307,8 +307,8 @@ t.test('arguments are checked', async t => {
 t.test('a data file that was cut off is damaged, and says where', async t => {
   const bed = arenaBed(t)
   await (await bed.create()).close()
-  truncateSync(bed.data, 20 * pageSize)
+  truncateSync(bed.data, 20 * pageSize + 100)
   await t.rejects(bed.open(), { code: 'ERR_ARENA_DAMAGED', damage: { whole: [] } })
   const { damage } = await Arena.check(bed.data, bed.log)
-  t.match(damage?.findings[0], { file: 'data', offset: 20 * pageSize })
+  t.match(damage?.findings[0], { file: 'data', offset: 20 * pageSize + 100 })
 })
