@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { hasCode, RpmemError } from '../core/index.js'
+import type { ArenaFlags, RecoverFlags } from './arena-command.js'
 import type { CreateFlags } from './create-command.js'
 import { errorJson, errorText } from './error-text.js'
 import { examples, type Json, withTargetOptions } from './flags.js'
@@ -57,6 +58,7 @@ function commands(io: Io, exit: (code: number) => void): Command {
   addPoolSet(program, io, exit)
   addRm(program, io, exit)
   addReplicationCommands(program, io, good => exit(verdict(good)))
+  addArena(program, io, exit)
   addExplain(program, io)
   return program
 }
@@ -147,6 +149,59 @@ function addPoolSet(program: Command, io: Io, exit: (code: number) => void): voi
     .addHelpText('after', examples('rpmem poolset plan counter.set'))
     .action(async (file: string, { json = false }: Json) =>
       exit(verdict(await (await commands()).planPoolSet(file, json, io))),
+    )
+}
+
+function addArena(program: Command, io: Io, exit: (code: number) => void): void {
+  const arena = program
+    .command('arena')
+    .description('examine, recover or restore a checkpointed arena that is not open')
+    .helpCommand(false)
+    .addHelpText('after', examples('rpmem arena info index.data index.log', 'rpmem arena check index.data index.log'))
+  const commands = () => import('./arena-command.js')
+  arena
+    .command('info <DATA> <LOG>')
+    .description('print what the headers and the log say')
+    .option('--json', 'print JSON')
+    .addHelpText('after', examples('rpmem arena info index.data index.log'))
+    .action(async (data: string, log: string, flags: ArenaFlags) =>
+      exit(verdict(await (await commands()).printArenaInfo(data, log, flags, io))),
+    )
+  arena
+    .command('check <DATA> <LOG>')
+    .description('compare every page and every record with its checksum; changes nothing')
+    .option('--json', 'print JSON')
+    .addHelpText('after', examples('rpmem arena check index.data index.log'))
+    .action(async (data: string, log: string, flags: ArenaFlags) =>
+      exit(verdict(await (await commands()).checkArenaFiles(data, log, flags, io))),
+    )
+  arena
+    .command('log <DATA> <LOG>')
+    .description('list the checkpoints that can be restored')
+    .option('--json', 'print JSON')
+    .addHelpText('after', examples('rpmem arena log index.data index.log'))
+    .action(async (data: string, log: string, flags: ArenaFlags) =>
+      exit(verdict(await (await commands()).printCheckpoints(data, log, flags, io))),
+    )
+  arena
+    .command('recover <DATA> <LOG>')
+    .description('bring the data file up to date and cut the log to its least size')
+    .option('--at <NUMBER>', 'go back to this checkpoint; later ones are lost')
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      examples('rpmem arena recover index.data index.log', 'rpmem arena recover index.data index.log --at 41'),
+    )
+    .action(async (data: string, log: string, flags: RecoverFlags) =>
+      (await commands()).recoverArenaFiles(data, log, flags, io),
+    )
+  arena
+    .command('restore <DATA> <LOG> <NUMBER>')
+    .description('make a kept checkpoint the newest again; those in between are kept')
+    .option('--json', 'print JSON')
+    .addHelpText('after', examples('rpmem arena restore index.data index.log 41'))
+    .action(async (data: string, log: string, number: string, flags: ArenaFlags) =>
+      (await commands()).restoreArena(data, log, number, flags, io),
     )
 }
 
