@@ -40,14 +40,14 @@ class Teller {
   #begin(status: SetStatus): void {
     const { replicas, use } = status
     if (this.#json) {
-      const stand = replicas.map(replica => standingJson(replica, use))
+      const stand = replicas.map(standingJson)
       this.#io.out(`${JSON.stringify({ kind: 'stands', use, replicas: stand })}\n`)
       return
     }
     this.#io.out(`${now()} pool: ${useText(status)}\n`)
     for (const replica of replicas) {
       const resync = resyncText(replica)
-      const text = `${stateText(replica, use)}${resync === undefined ? '' : `; ${resync}`}`
+      const text = `${stateText(replica)}${resync === undefined ? '' : `; ${resync}`}`
       this.#io.out(`${now()} ${singleLine(replica.name)}: ${text}\n`)
     }
   }

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, RpmemError } from '../core/index.js'
-import { metricsText, readSetStatus } from '../pool/index.js'
+import { metricsText, type PoolStatus, readSetStatus, type SetStatus } from '../pool/index.js'
 import { loadPoolSet } from '../poolset/index.js'
 import type { Io } from './io.js'
 
@@ -18,12 +18,25 @@ export async function giveMetrics(file: string, { listen }: MetricsFlags, io: Io
 
 /** A note that nobody stands behind any more counts as that of a closed pool. ERR_RECORD if nothing is noted. */
 async function currentMetrics(file: string): Promise<string> {
-  const { pool, use } = await readSetStatus(await loadPoolSet(file), file)
-  if (pool) return metricsText(use === 'open' || use === 'unseen' ? pool : { ...pool, state: 'closed' }, file)
+  const status = await readSetStatus(await loadPoolSet(file), file)
+  if (status.pool) return metricsText(asItIs(status.pool, status), file)
   throw new RpmemError('ERR_RECORD', `nothing is noted of the pool of ${file}`, {
     facts: { file },
     hint: 'A pool with remote replicas notes its state beside its first part from the first time that it is opened.',
   })
+}
+
+/** What was noted, less what does not hold any more: the process may be gone, and a map knows better what is missing. */
+function asItIs(pool: PoolStatus, { use, replicas }: SetStatus): PoolStatus {
+  const standings = new Map(replicas.map(standing => [standing.name, standing]))
+  return {
+    ...pool,
+    state: use === 'open' ? pool.state : 'closed',
+    replicas: pool.replicas.map(report => {
+      const { state = 'closed', noted } = standings.get(report.name) ?? {}
+      return { ...report, state, missingBytes: noted?.missingBytes ?? report.missingBytes }
+    }),
+  }
 }
 
 interface Address {

@@ -28,10 +28,10 @@ export async function restorePool(file: string, flags: RestoreFlags, io: Io): Pr
       signal: io.signal,
       ...(from !== undefined && { from }),
       ...(rate !== undefined && { bytesPerSecond: rate }),
-      onProgress: ({ replica, doneBytes, wholeBytes }) =>
-        bar.show(replica, doneBytes === wholeBytes ? undefined : { doneBytes, leftBytes: wholeBytes - doneBytes }),
+      onProgress: ({ replica, doneBytes, wholeBytes, bytesPerSecond }) =>
+        bar.show(replica, { doneBytes, leftBytes: wholeBytes - doneBytes, bytesPerSecond }),
       onStep(text) {
-        bar.end()
+        bar.next()
         if (!json) io.out(`${dryRun ? 'would ' : ''}${text}\n`)
       },
     })

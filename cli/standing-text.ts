@@ -2,19 +2,18 @@ import { formatBytes, singleLine } from '../core/index.js'
 import type { ReplicaStanding, SetStatus } from '../pool/index.js'
 
 /** What a replica is called now, in one word or a few. */
-export function stateText({ inStep, report }: ReplicaStanding, use: SetStatus['use']): string {
-  if (use === 'open' && report) return report.state
+export function stateText({ state, inStep, report }: ReplicaStanding): string {
+  if (state !== undefined) return singleLine(state)
   if (!inStep) return 'not in step'
   return report?.kind === 'local' ? 'closed' : 'in step'
 }
 
 /** For programs: one flat object for each replica. */
-export function standingJson({ name, inStep, why, report, noted }: ReplicaStanding, use: SetStatus['use']) {
-  const { state, ...rest } = report ?? {}
+export function standingJson({ name, state, inStep, why, report, noted }: ReplicaStanding) {
   return {
-    ...rest,
+    ...report,
     name,
-    state: use === 'open' ? state : undefined,
+    state,
     inStep,
     why,
     missingBytes: noted?.missingBytes ?? report?.missingBytes,

@@ -25,7 +25,7 @@ function statusJson({ file, use, good, record, pool, replicas }: SetStatus): obj
     openedAt,
     notedAt,
     record,
-    replicas: replicas.map(replica => standingJson(replica, use)),
+    replicas: replicas.map(standingJson),
   }
 }
 
@@ -47,10 +47,10 @@ function recordText(record: ReplicaRecord | undefined): string {
 const generationText = ({ number, since, writer, why }: Generation): string =>
   `generation ${number} (${why}) since ${singleLine(since)} by ${singleLine(writer)}`
 
-function replicaLines(replica: ReplicaStanding, { use, record }: SetStatus, io: Io): string[] {
+function replicaLines(replica: ReplicaStanding, { record }: SetStatus, io: Io): string[] {
   const paint = paintFor(io)
   const { name, inStep, why, report, noted } = replica
-  const state = (inStep ? paint.good : paint.bad)(stateText(replica, use))
+  const state = (inStep ? paint.good : paint.bad)(stateText(replica))
   const method = report ? `; ${methodText(report.method)}` : ''
   const transport = report?.transport && transportText(report.transport)
   const resync = resyncText(replica)

@@ -21,10 +21,10 @@ export async function transformPool(from: string, to: string, flags: TransformFl
       dryRun,
       signal: io.signal,
       ...(rate !== undefined && { bytesPerSecond: rate }),
-      onProgress: ({ replica, doneBytes, wholeBytes }) =>
-        bar.show(replica, doneBytes === wholeBytes ? undefined : { doneBytes, leftBytes: wholeBytes - doneBytes }),
+      onProgress: ({ replica, doneBytes, wholeBytes, bytesPerSecond }) =>
+        bar.show(replica, { doneBytes, leftBytes: wholeBytes - doneBytes, bytesPerSecond }),
       onStep(text) {
-        bar.end()
+        bar.next()
         if (!json) io.out(`${dryRun ? 'would ' : ''}${text}\n`)
       },
     })

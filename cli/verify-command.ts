@@ -28,8 +28,8 @@ export async function verifyPool(file: string, flags: VerifyFlags, io: Io): Prom
   const options: VerifyOptions = {
     ...(rate !== undefined && { bytesPerSecond: rate }),
     ...(range && { ranges: range.map(rangeOf) }),
-    onProgress: ({ replica, doneBytes, wholeBytes }) =>
-      bar.show(replica, { doneBytes, leftBytes: wholeBytes - doneBytes }),
+    onProgress: ({ replica, doneBytes, wholeBytes, bytesPerSecond }) =>
+      bar.show(replica, { doneBytes, leftBytes: wholeBytes - doneBytes, bytesPerSecond }),
   }
   try {
     const verdicts = flags.repair ? await repair(file, flags, options, io) : await look(file, flags, options, io)

@@ -27,7 +27,7 @@ export async function waitSynced(file: string, { timeout, json }: WaitFlags, io:
   }
   if (!last?.good) throw io.signal.aborted ? io.signal.reason : notInTime(file, timeout, last)
   if (!json) return
-  io.out(`${JSON.stringify({ file, synced: true, replicas: last.replicas.map(one => standingJson(one, last.use)) })}\n`)
+  io.out(`${JSON.stringify({ file, synced: true, replicas: last.replicas.map(standingJson) })}\n`)
 }
 
 function notInTime(file: string, timeoutSeconds: number | undefined, status: SetStatus | undefined): RpmemError {

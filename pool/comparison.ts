@@ -3,8 +3,10 @@ import { loadPoolSet } from '../poolset/index.js'
 import { nativeStorage } from './native-storage.js'
 import { openForComparison } from './pool-assembly.js'
 import type { OpenPoolOptions } from './pool-options.js'
+import { notesBeside } from './set-notes.js'
+import { StatusNote, statusPath } from './status-note.js'
 import { verifiable } from './verifiable.js'
-import { type Verification, type VerifyOptions, verify } from './verification.js'
+import { isEqualThroughout, type Verification, type VerifyOptions, verify } from './verification.js'
 
 /** A replica that could be compared, or why not. */
 export type Comparison =
@@ -14,14 +16,16 @@ export type Comparison =
 export interface CompareOptions extends Omit<VerifyOptions, 'repair'>, Pick<OpenPoolOptions, 'connectRemote'> {}
 
 /**
- * Compares every replica of a closed pool with the master, and changes nothing: neither a copy that differs, nor what is noted
- * of one. Each replica is judged by itself, in the order local, remote; none is left out. ERR_POOL_BUSY, errors of the master.
+ * Compares every replica of a closed pool with the master, and changes neither a copy that differs nor what is noted of what
+ * it misses; only the time of a comparison that found all equal is noted. Each replica is judged by itself, in the order local,
+ * remote; none is left out. ERR_POOL_BUSY, errors of the master.
  */
 export async function compareReplicas(file: string, options: CompareOptions = {}): Promise<Comparison[]> {
   const { connectRemote, ...looking } = options
   const opening = { storage: nativeStorage, setFile: file, ...(connectRemote && { connectRemote }) }
   const { signal } = looking
-  const { master, locals, remotes, base, size, close } = await openForComparison(await loadPoolSet(file), {
+  const set = await loadPoolSet(file)
+  const { master, locals, remotes, base, size, close } = await openForComparison(set, {
     ...opening,
     ...(signal && { signal }),
   })
@@ -38,7 +42,7 @@ export async function compareReplicas(file: string, options: CompareOptions = {}
   }
   try {
     const compare = (replica: Parameters<typeof verifiable>[0]) => verify(request, verifiable(replica, master.memory))
-    return await Promise.all([
+    const all = await Promise.all([
       ...locals.map(local => judge(local.name, () => compare(local))),
       ...remotes.map(({ name, outcome }) =>
         judge(name, async () => {
@@ -47,6 +51,9 @@ export async function compareReplicas(file: string, options: CompareOptions = {}
         }),
       ),
     ])
+    const equal = all.flatMap(({ found }) => (found && isEqualThroughout(found, size - base) ? [found.replica] : []))
+    new StatusNote(statusPath(notesBeside(set, file))).verified(equal)
+    return all
   } finally {
     await close()
   }

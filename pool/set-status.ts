@@ -21,6 +21,8 @@ export interface SetStatus {
 
 export interface ReplicaStanding {
   readonly name: string
+  /** Now; undefined unless a process has the pool open. Never `synced` for a replica whose map says that it misses something. */
+  readonly state: ReplicaReport['state'] | undefined
   /** It is known to miss nothing: its process says so, or said so when it closed the pool, and its map agrees. */
   readonly inStep: boolean
   /** In words, when it is not in step. */
@@ -62,7 +64,9 @@ function standing(name: string, use: SetStatus['use'], notes: SetNotes): Replica
   const report = notes.status?.replicas.find(replica => replica.name === name)
   const noted = notes.replicas.find(replica => replica.name === name)
   const why = noted ? whyRemote(use, report, noted, notes.record) : whyLocal(use, report)
-  return { name, inStep: why === undefined, why, report, noted }
+  const told = use === 'open' ? report?.state : undefined
+  const state = told === 'synced' && why !== undefined ? 'lost' : told
+  return { name, state, inStep: why === undefined, why, report, noted }
 }
 
 function whyLocal(use: SetStatus['use'], report: ReplicaReport | undefined): string | undefined {

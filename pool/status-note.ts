@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { MiB } from '../core/index.js'
+import { MiB, systemCode } from '../core/index.js'
 import type { PoolStatus } from './pool-status.js'
 import { isPoolStatus } from './pool-status-check.js'
 
@@ -27,6 +27,21 @@ export class StatusNote {
     const fresh = `${this.path}.new`
     writeFileSync(fresh, `${firstLine}${JSON.stringify(status)}\n`, { mode: 0o600 })
     renameSync(fresh, this.path)
+  }
+
+  /** These replicas were found equal throughout while nobody had the pool open. A note that cannot be written stays as it is. */
+  verified(replicas: readonly string[]): void {
+    const status = this.read()
+    if (!status) return
+    const verifiedAt = new Date().toISOString()
+    const told = status.replicas.map(replica =>
+      replicas.includes(replica.name) ? { ...replica, verifiedAt } : replica,
+    )
+    try {
+      this.write({ ...status, replicas: told })
+    } catch (error) {
+      if (systemCode(error) === undefined) throw error
+    }
   }
 
   /** Idempotent. */

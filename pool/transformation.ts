@@ -298,6 +298,8 @@ class TransformWorkshop {
           record.write({ closed: true, syncing: false, touched: false, ...noted, lineage })
         }
         if (old !== next) await removeNotes(old)
+        // Lanes keep the master mapped, and so locked, which may be about to go.
+        for (const copy of this.#made) await copy.close()
       },
     }
   }

@@ -17,6 +17,9 @@ export interface VerificationProgress {
   readonly replica: string
   readonly doneBytes: number
   readonly wholeBytes: number
+  readonly bytesPerSecond: number
+  /** At that rate. */
+  readonly leftMs: number | undefined
 }
 
 export interface VerifyOptions {
@@ -76,10 +79,16 @@ export async function verify(request: VerificationRequest, replica: Verifiable):
       if (repair && (await heal(request, replica, range))) repairedBytes += range.length
     }
     doneBytes += piece.length
-    onProgress?.({ replica: replica.name, doneBytes, wholeBytes })
     await pause(request, doneBytes, startMs)
+    onProgress?.(progressOf(replica.name, doneBytes, wholeBytes, request.clock.nowMs() - startMs))
   }
   return { replica: replica.name, comparedBytes: wholeBytes, differing: merged(differing), repairedBytes }
+}
+
+function progressOf(replica: string, doneBytes: number, wholeBytes: number, elapsedMs: number): VerificationProgress {
+  const bytesPerSecond = elapsedMs > 0 ? (doneBytes / elapsedMs) * 1000 : 0
+  const leftMs = elapsedMs > 0 ? ((wholeBytes - doneBytes) * elapsedMs) / doneBytes : undefined
+  return { replica, doneBytes, wholeBytes, bytesPerSecond, leftMs }
 }
 
 /** In pool offsets with headers, ascending, without overlap. ERR_RANGE for one that leaves the pool. */

@@ -14,7 +14,7 @@ export const rpmem = async (...argv: string[]) => {
 /** A pool of two copies; `options` stand in both pool sets. */
 export async function replicatedBed(t: Test, ...options: string[]) {
   const dir = t.testdir({})
-  const nodes = await LoopbackNodes.start(dir, ['node2'])
+  const nodes = await LoopbackNodes.start(dir, ['node2', 'node3'])
   t.teardown(() => nodes.close())
   const set = join(dir, 'a.set')
   const remoteSet = join(nodes.poolSetDir('node2'), 'a.set')

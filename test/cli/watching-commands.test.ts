@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { run } from '../../cli/command-line.js'
 import { type Clock, RpmemError, systemClock } from '../../core/index.js'
@@ -168,6 +170,33 @@ t.test('metrics are printed and served, the same text', async t => {
   io.stop.abort(new Error('enough'))
   t.equal(await serving, 0)
   target.refusing = undefined
+})
+
+t.test('a program that is killed is missed, and what it noted last is not believed', async t => {
+  const directory = scratch(t)
+  const set = writeSet(directory, 'x.set', `4M ${directory}/a`, 'REPLICA node1 x')
+  const child = spawn(process.execPath, [fileURLToPath(new URL('holding-child.js', import.meta.url)), set])
+  t.teardown(() => child.kill('SIGKILL'))
+  await once(child.stdout, 'data')
+  t.match(await rpmem('status', set), {
+    code: 0,
+    out: new RegExp(`open in process ${child.pid} of .*\n[\\s\\S]*node1 x: synced`),
+  })
+  const io = new WatchedIo()
+  const following = run(['events', set], io)
+  await io.until(/node1 x: synced\n/)
+  child.kill('SIGKILL')
+  await io.until(new RegExp(`pool: process ${child.pid} ended without closing it\n`))
+  io.stop.abort(new Error('enough'))
+  t.equal(await following, 0)
+  t.match(await rpmem('status', set), {
+    code: 1,
+    out: /node1 x: not in step; [^\n]*\n {2}the last program ended without closing the pool/,
+  })
+  t.match(await rpmem('wait', set, '--synced', '--timeout', '0.1'), { code: 1, err: /ERR_DEADLINE/ })
+  const { out } = await rpmem('metrics', set)
+  t.match(out, /replica="node1 x",state="synced"\} 0\n/)
+  t.match(out, /rpmem_pool_up\{[^}]*\} 0\n/)
 })
 
 t.test('there are no metrics of a pool of which nothing is noted', async t => {
