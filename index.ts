@@ -45,13 +45,13 @@ export {
   type SshOptions,
 } from './initiator/index.js'
 export {
-  Arena,
   type ArenaDamage,
   ArenaDamagedError,
   type ArenaEvents,
   type ArenaFinding,
-  type ArenaOptions,
   type ArenaProgress,
+  type ArenaReplicaState,
+  type ArenaReplicaStatus,
   type ArenaReport,
   type ArenaSnapshot,
   type CheckOptions,
@@ -59,10 +59,10 @@ export {
   type CheckpointOptions,
   type CheckpointReceipt,
   type CheckpointUnderWay,
-  ManagedArena,
   type RecoverOptions,
   type Recovery,
 } from './lpsm/index.js'
+export { Arena, type ArenaOptions, ManagedArena } from './mirrored-arena.js'
 export {
   type CopyPersistOptions,
   type KeptState,

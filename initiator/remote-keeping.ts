@@ -11,10 +11,11 @@ export interface RemoteReader {
 /** PMDK's daemon keeps no records and computes nothing: its copy is read back, all of it each time it was away. */
 export function keepingOf(session: Session, grant: Grant, reader: RemoteReader): Keeping {
   const { adopt, sums } = session
+  const read = reader.read.bind(reader)
   if (adopt && sums) {
-    return { record: grant.record, adopt: adopt.bind(session), sums: sums.bind(session) }
+    return { record: grant.record, adopt: adopt.bind(session), sums: sums.bind(session), read }
   }
-  return { record: undefined, adopt: async () => {}, sums: (...blocks) => readSums(reader, ...blocks) }
+  return { record: undefined, adopt: async () => {}, sums: (...blocks) => readSums(reader, ...blocks), read }
 }
 
 const pieceSize = MiB

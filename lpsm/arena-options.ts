@@ -1,7 +1,8 @@
 import { alignUp, GiB, pageSize, RpmemError } from '../core/index.js'
 import type { Tracking } from '../fabric-native/index.js'
+import { type ArenaReplicationOptions, type ReplicationSettings, replicationSettings } from './replication.js'
 
-export interface ArenaOptions {
+export interface ArenaOptions extends ArenaReplicationOptions {
   /** Least size in bytes, rounded up to 4096; a smaller arena is enlarged. Needed to create one. */
   readonly size?: number
   /** Bytes up to which `extend` can go; costs addresses only. Default: four times the size, at least 16 GiB. */
@@ -29,14 +30,16 @@ export interface ArenaSettings {
   readonly keep: number
   readonly tracking: Tracking | undefined
   readonly verify: boolean
+  readonly replication: ReplicationSettings
 }
 
 /** @throws ERR_ARGUMENT */
 export function arenaSettings(options: ArenaOptions): ArenaSettings {
-  const { size, maxSize, ratio = 0.5, keep = 1, tracking, verify = true } = options
+  const { size, maxSize, ratio = 0.5, keep = 1, tracking, verify = true, replicaCapacity } = options
   if (size !== undefined) requireCount('size', size, 1)
   if (maxSize !== undefined) requireCount('maxSize', maxSize, size ?? 1)
   requireCount('keep', keep, 1)
+  if (replicaCapacity !== undefined) requireCount('replicaCapacity', replicaCapacity, size ?? 1)
   return {
     size: size && alignUp(size, pageSize),
     maxSize: maxSize && alignUp(maxSize, pageSize),
@@ -44,6 +47,7 @@ export function arenaSettings(options: ArenaOptions): ArenaSettings {
     keep,
     tracking,
     verify,
+    replication: replicationSettings(options),
   }
 }
 

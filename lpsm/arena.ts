@@ -27,6 +27,7 @@ import {
   type Recovery,
   recoverArena,
 } from './arena-recovery.js'
+import type { ArenaReplicaStatus, ReplicaSource } from './arena-replica.js'
 import { ArenaSnapshot } from './arena-snapshot.js'
 import type { Checkpoint, CheckpointReceipt, CheckpointUnderWay } from './checkpoint-receipt.js'
 import type { CheckpointChanges, CheckpointSink } from './checkpoint-sink.js'
@@ -34,9 +35,12 @@ import { pageSums } from './checksum.js'
 import { writeDataHeader } from './data-file.js'
 import { contentAt, type DataHeader, dataFlags } from './data-header.js'
 import { foldPages, moveBase } from './fold.js'
+import { lackingOf } from './lacking.js'
 import type { LogRecord } from './log-reading.js'
 import { nativePorts } from './native-ports.js'
 import { type Operation, perform, together, type Work } from './operation.js'
+import { openReplica } from './replica-opening.js'
+import { type ArenaReplicationOptions, missingOn, Replication } from './replication.js'
 import { WorkQueue } from './work-queue.js'
 
 export interface ArenaEvents {
@@ -44,11 +48,14 @@ export interface ArenaEvents {
   failure: [error: RpmemError]
   /** The data file is at this checkpoint now. */
   folded: [sequence: number]
+  'replica-state': [status: ArenaReplicaStatus]
 }
 
 export interface ArenaFiles {
   readonly data: ArenaFile
   readonly log: ArenaFile
+  /** What is to be closed behind them. */
+  readonly release?: () => Promise<void>
 }
 
 /** Pages as they were when a checkpoint was declared. */
@@ -78,6 +85,7 @@ export class Arena extends EventEmitter<ArenaEvents> {
   /** What writes to the data file. */
   readonly #folds = new WorkQueue()
   readonly #sinks: CheckpointSink[] = []
+  readonly #replication: Replication
   readonly #pinned: ArenaSnapshot[] = []
   #header: DataHeader
   #base: LogRecord
@@ -90,7 +98,7 @@ export class Arena extends EventEmitter<ArenaEvents> {
   #closing: Promise<void> | undefined
   #isClosed = false
 
-  private constructor(
+  protected constructor(
     files: ArenaFiles,
     ports: ArenaPorts,
     settings: ArenaSettings,
@@ -106,6 +114,10 @@ export class Arena extends EventEmitter<ArenaEvents> {
     this.#header = reading.data
     this.#base = reading.base
     this.#checkpoints = [...reading.checkpoints]
+    this.#replication = new Replication(settings.replication, this.#source(), status =>
+      this.emit('replica-state', status),
+    )
+    this.#sinks.push(...this.#replication.replicas)
   }
 
   /**
@@ -115,11 +127,24 @@ export class Arena extends EventEmitter<ArenaEvents> {
    * ERR_ARENA_IO; ERR_DISK_FULL; ERR_MAP; ERR_TRACKING
    */
   static async open(dataFile: string, logFile: string, options: ArenaOptions = {}): Promise<Arena> {
-    return new WorkQueue().post(openArena(dataFile, logFile, arenaSettings(options)))
+    // biome-ignore lint/complexity/noThisInStatic: the class that was called is the one that is made
+    const arena = await new WorkQueue().post(openArena(this, dataFile, logFile, arenaSettings(options)))
+    try {
+      await arena.#replication.begin()
+      return arena
+    } catch (error) {
+      await arena.close()
+      throw error
+    }
   }
 
+  /** An arena without replicas. */
   static openSync(dataFile: string, logFile: string, options: ArenaOptions = {}): Arena {
-    return perform(openArena(dataFile, logFile, arenaSettings(options)))
+    if ((options.replicas ?? []).length > 0) {
+      throw new RpmemError('ERR_ARGUMENT', 'an arena with replicas is opened by Arena.open')
+    }
+    // biome-ignore lint/complexity/noThisInStatic: the class that was called is the one that is made
+    return perform(openArena(this, dataFile, logFile, arenaSettings(options)))
   }
 
   /**
@@ -144,6 +169,51 @@ export class Arena extends EventEmitter<ArenaEvents> {
     return new WorkQueue().post(openPast(dataFile, logFile, nativePorts, sequence))
   }
 
+  /**
+   * The newest checkpoint of a replica, on the machine that keeps it, to be read.
+   * @param poolSet path of the pool set file of the target
+   * @throws ERR_ARENA_MISSING, ERR_ARENA_FOREIGN, ERR_ARENA_DAMAGED, ERR_POOL_BUSY as long as it is a replica of an open arena, and as
+   * Pool.open
+   */
+  static async openReplica(
+    poolSet: string,
+    { verify = true }: Pick<ArenaOptions, 'verify'> = {},
+  ): Promise<ArenaSnapshot> {
+    const { files, ports, reading, release } = await openReplica(poolSet, verify)
+    try {
+      const record = newestOf(reading)
+      const memory = ports.map(files.data, { size: record.size, reservation: record.size, tracking: 'marking' })
+      const snapshot = new ArenaSnapshot(record, memory, () => void release())
+      await new WorkQueue().post(loadImages(memory, files.log, reading.checkpoints))
+      return snapshot
+    } catch (error) {
+      await release()
+      throw error
+    }
+  }
+
+  /**
+   * Makes a replica, on the machine that keeps it, an arena in its own right: it opens for writing, and the arena that it was a replica
+   * of is refused from then on (ERR_REPLICA_DIVERGED). It can grow as far as its pool has room. Opens it again later, too.
+   * @throws as `openReplica`
+   */
+  static async promote(
+    poolSet: string,
+    options: Omit<ArenaOptions, keyof ArenaReplicationOptions> = {},
+  ): Promise<Arena> {
+    const settings = arenaSettings(options)
+    const { files, ports, place, reading, release } = await openReplica(poolSet, settings.verify)
+    try {
+      const queue = new WorkQueue()
+      if (!place.takenOver) await queue.post(single(place.takeOver()))
+      // biome-ignore lint/complexity/noThisInStatic: the class that was called is the one that is made
+      return await queue.post(this.over({ ...files, release }, ports, settings, reading))
+    } catch (error) {
+      await release()
+      throw error
+    }
+  }
+
   /** An arena on files that were opened, examined and found whole. */
   static *over(files: ArenaFiles, ports: ArenaPorts, settings: ArenaSettings, reading: ArenaReading): Work<Arena> {
     const newest = newestOf(reading)
@@ -153,7 +223,7 @@ export class Arena extends EventEmitter<ArenaEvents> {
     const reservation = reservationFor(size, settings.maxSize)
     const memory = ports.map(files.data, { size: newest.size, reservation, tracking })
     try {
-      const arena = new Arena(files, ports, settings, reading, memory)
+      const arena = new this(files, ports, settings, reading, memory)
       yield* loadImages(memory, files.log, reading.checkpoints)
       yield* arena.#log.reopen()
       if (!needsLog(reading.data)) {
@@ -204,6 +274,11 @@ export class Arena extends EventEmitter<ArenaEvents> {
   /** For a heap in it. */
   get memory(): ArenaMemory {
     return this.#memory
+  }
+
+  /** As they are now. */
+  get replicas(): readonly ArenaReplicaStatus[] {
+    return this.#replication.replicas.map(({ status }) => status)
   }
 
   /** Adds a place where checkpoints from the next one on are made durable too. */
@@ -301,7 +376,9 @@ export class Arena extends EventEmitter<ArenaEvents> {
     if (this.#isClosed) return
     this.#closing ??= Promise.resolve()
     this.#folds.drain()
+    void this.#replication.close()
     this.#queue.perform(this.#shut())
+    void this.#files.release?.()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -349,7 +426,9 @@ export class Arena extends EventEmitter<ArenaEvents> {
     try {
       receipt = yield* this.#write(taken)
     } catch (error) {
-      this.#giveBack(taken)
+      // What is durable here need not be written again; the next checkpoint says whether the replicas have it.
+      if (hasCode(error, 'ERR_PERSIST')) this.#considerFold(ratio)
+      else this.#giveBack(taken)
       throw error
     }
     this.#considerFold(ratio)
@@ -363,8 +442,7 @@ export class Arena extends EventEmitter<ArenaEvents> {
     const pages = pagesOf(taken.runs)
     const isNew = pages.length > 0 || taken.size > newest.size
     taken.sequence = newest.sequence + (isNew ? 1 : 0)
-    if (!isNew)
-      return { sequence: newest.sequence, pages: 0, durableOn: ['local', ...this.#sinks.map(({ name }) => name)] }
+    if (!isNew) return this.#receipt(newest.sequence, 0, this.#absent())
     yield* this.#awaitFold()
     const { images, size, sequence } = taken
     const changes = { sequence, timeMs: this.#ports.now(), size, pages, sums: pageSums(images), images }
@@ -372,19 +450,44 @@ export class Arena extends EventEmitter<ArenaEvents> {
   }
 
   *#append(changes: CheckpointChanges): Work<CheckpointReceipt> {
-    const lost: { name: string; error: unknown }[] = []
+    const missing = this.#absent()
+    const present = this.#sinks.filter(sink => !missing.some(one => one.sink === sink))
     try {
       const draft = yield* this.#log.draft({ ...changes, kind: 'checkpoint' })
-      const others = this.#sinks.map(sink => caught(sink.post(changes), error => lost.push({ name: sink.name, error })))
+      const others = present.map(sink => caught(sink.post(changes), error => missing.push({ sink, error })))
       yield together([this.#log.write(draft, [changes.images]), ...others])
       this.#log.accept(draft)
       this.#checkpoints.push(draft.record)
     } catch (error) {
       throw this.#fail('the checkpoint could not be written', this.#files.log, error)
     }
-    if (lost[0]) throw lost[0].error
-    const durableOn = ['local', ...this.#sinks.map(({ name }) => name)]
-    return { sequence: changes.sequence, pages: changes.pages.length, durableOn }
+    return this.#receipt(changes.sequence, changes.pages.length, missing)
+  }
+
+  #absent(): { sink: CheckpointSink; error: unknown }[] {
+    return this.#sinks.flatMap(sink => (sink.absence ? [{ sink, error: sink.absence }] : []))
+  }
+
+  #receipt(sequence: number, pages: number, missing: readonly { sink: CheckpointSink; error: unknown }[]) {
+    const error = missingOn(missing)
+    if (error) throw error
+    const durable = this.#sinks.filter(sink => !missing.some(one => one.sink === sink))
+    return { sequence, pages, durableOn: ['local', ...durable.map(({ name }) => name)] }
+  }
+
+  #source(): ReplicaSource {
+    const arenaOf = () => {
+      const { size } = this.#newest
+      const capacity = alignUp(Math.max(size, this.#settings.replication.capacity ?? 0), pageSize)
+      return { id: this.#header.arena, size, capacity, timeMs: this.#header.createdMs }
+    }
+    return {
+      get arena() {
+        return arenaOf()
+      },
+      inTurn: work => this.#queue.post(work),
+      lacking: (sequence, sums) => lackingOf(this.#files, this.#base, this.#checkpoints, sequence, sums),
+    }
   }
 
   /** A full disk is told and forgotten; whatever else fails leaves the files in a state that nobody knows. */
@@ -508,7 +611,10 @@ export class Arena extends EventEmitter<ArenaEvents> {
   async #end(): Promise<void> {
     if (this.#isClosed) return
     await this.#folds.post(nothing())
+    await this.#queue.post(nothing())
+    await this.#replication.close()
     await this.#queue.post(this.#shut())
+    await this.#files.release?.()
   }
 
   *#shut(): Work {
@@ -527,11 +633,11 @@ export class Arena extends EventEmitter<ArenaEvents> {
   }
 }
 
-function* openArena(dataFile: string, logFile: string, settings: ArenaSettings): Work<Arena> {
+function* openArena(kind: typeof Arena, dataFile: string, logFile: string, settings: ArenaSettings): Work<Arena> {
   const files = yield* openFiles(dataFile, logFile, nativePorts, { size: settings.size })
   try {
     const reading = yield* readWhole(files, settings.verify)
-    return yield* Arena.over(files, nativePorts, settings, reading)
+    return yield* kind.over(files, nativePorts, settings, reading)
   } catch (error) {
     closeFiles(files)
     throw error
@@ -539,6 +645,10 @@ function* openArena(dataFile: string, logFile: string, settings: ArenaSettings):
 }
 
 function* nothing(): Work {}
+
+function* single(operation: Operation): Work {
+  yield operation
+}
 
 /** The failure of one sink keeps nobody else from anything. */
 const caught = (operation: Operation, onError: (error: unknown) => void): Operation => ({

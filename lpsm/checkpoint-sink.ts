@@ -19,9 +19,13 @@ export interface CheckpointChanges {
 /** Where else checkpoints are made durable. */
 export interface CheckpointSink {
   readonly name: string
+  /** Whether a checkpoint that is not durable there has failed, though it is durable here (durability `local`). */
+  readonly required: boolean
+  /** Why it takes no part at the moment; undefined if it does. */
+  readonly absence: Error | undefined
   /**
    * Makes the checkpoint durable there, as a whole or not at all; called in the order of the sequences, each when the one before has
-   * ended. If it fails, so does the checkpoint, which is durable here nevertheless (durability `local`).
+   * ended, and not while it is absent.
    */
   post(changes: CheckpointChanges): Operation
 }

@@ -15,6 +15,7 @@ import {
   rootCount,
   rootsAt,
 } from './managed-header.js'
+import type { ArenaReplicationOptions } from './replication.js'
 
 /**
  * Managed mode of LPSM (lpsm(7)): a heap in an arena, and 32 roots from which a program finds its way to what it had allocated.
@@ -32,7 +33,7 @@ export class ManagedArena {
   readonly #heap: GrowingHeap
   readonly #windows: Windows
 
-  private constructor(arena: Arena, memory: NativeArenaMemory, capacity: number, existing: boolean) {
+  protected constructor(arena: Arena, memory: NativeArenaMemory, capacity: number, existing: boolean) {
     this.arena = arena
     this.#memory = memory
     this.#windows = new Windows(memory.memory)
@@ -47,31 +48,46 @@ export class ManagedArena {
    */
   static async open(dataFile: string, logFile: string, options: ArenaOptions = {}): Promise<ManagedArena> {
     const arena = await Arena.open(dataFile, logFile, { size: leastSize, ...options })
+    // biome-ignore lint/complexity/noThisInStatic: the class that was called is the one that is made
+    return ManagedArena.#within(this, arena, dataFile, options)
+  }
+
+  /** A replica of a managed arena, on the machine that keeps it, as an arena in its own right: see `Arena.promote`. */
+  static async promote(
+    poolSet: string,
+    options: Omit<ArenaOptions, keyof ArenaReplicationOptions> = {},
+  ): Promise<ManagedArena> {
+    const arena = await Arena.promote(poolSet, options)
+    // biome-ignore lint/complexity/noThisInStatic: the class that was called is the one that is made
+    return ManagedArena.#within(this, arena, poolSet, options)
+  }
+
+  static async #within(kind: typeof ManagedArena, arena: Arena, name: string, options: ArenaOptions) {
     try {
-      return await ManagedArena.#over(arena, dataFile, options)
+      return await ManagedArena.#over(kind, arena, name, options)
     } catch (error) {
       await arena.close()
       throw error
     }
   }
 
-  static async #over(arena: Arena, dataFile: string, options: ArenaOptions): Promise<ManagedArena> {
+  static async #over(kind: typeof ManagedArena, arena: Arena, name: string, options: ArenaOptions) {
     const { memory } = arena
     assert(memory instanceof NativeArenaMemory, 'the arena lies in mapped memory')
     const page = memory.view(0, pageSize)
     const header = managedHeaderLayout.decode(page)
     const rule = brokenManagedRule(header)
-    if (rule === undefined) return new ManagedArena(arena, memory, header.capacity, true)
-    if (page.some(byte => byte !== 0)) throw arenaForeign(dataFile, `a managed arena: ${rule}`)
-    return ManagedArena.#create(arena, memory, options)
+    if (rule === undefined) return new kind(arena, memory, header.capacity, true)
+    if (page.some(byte => byte !== 0)) throw arenaForeign(name, `a managed arena: ${rule}`)
+    return ManagedArena.#create(kind, arena, memory, options)
   }
 
-  static async #create(arena: Arena, memory: NativeArenaMemory, options: ArenaOptions): Promise<ManagedArena> {
+  static async #create(kind: typeof ManagedArena, arena: Arena, memory: NativeArenaMemory, options: ArenaOptions) {
     const size = alignUp(options.size ?? defaultSize, pageSize)
     if (size > arena.size) await arena.extend(size)
     const most = options.maxSize ?? Math.max(arena.size, Math.min(8 * arena.size, 16 * GiB))
     const capacity = alignUp(most, pageSize) - heapAt
-    const managed = new ManagedArena(arena, memory, capacity, false)
+    const managed = new kind(arena, memory, capacity, false)
     const header = { magic: managedMagic, version: managedVersion, unused: undefined, capacity, more: undefined }
     memory.view(0, pageSize).set(managedHeaderLayout.encode(header))
     await managed.checkpoint()

@@ -1,3 +1,4 @@
+export { BackOff, type BackOffOptions } from './back-off.js'
 export { blockSumSize, blockSums } from './block-sums.js'
 export { type CompareOptions, type Comparison, compareReplicas } from './comparison.js'
 export { readDevice } from './device-part.js'
@@ -18,6 +19,7 @@ export {
 export { admit } from './lineage-check.js'
 export { metricsText } from './metrics-text.js'
 export { nativeStorage } from './native-storage.js'
+export { newAttributes } from './new-attributes.js'
 export { PersistError, type ReplicaFailure } from './persist-error.js'
 export type { Level, Policy } from './policy.js'
 export { Pool, type PoolState } from './pool.js'

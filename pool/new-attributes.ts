@@ -14,8 +14,14 @@ import type { CreatePoolOptions } from './pool-options.js'
 import { toSignature } from './signature.js'
 import { newUuid } from './uuid.js'
 
+/** What counts of a pool set. */
+export interface ReplicaRing {
+  readonly replicas: readonly unknown[]
+  readonly options: Partial<PoolSet['options']>
+}
+
 /** For each replica of the set its own, linked all around; undefined for NOHDRS. */
-export function newAttributes(set: PoolSet, options: CreatePoolOptions): PoolAttributes[] | undefined {
+export function newAttributes(set: ReplicaRing, options: CreatePoolOptions): PoolAttributes[] | undefined {
   const signature = toSignature(options.signature ?? 'RPMEM')
   const major = options.major ?? 1
   if (!Number.isInteger(major) || major < 0 || major > 0xffff_ffff) {

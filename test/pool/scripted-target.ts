@@ -29,6 +29,8 @@ export class ScriptedTarget {
   forgetful = false
   /** Called before each answer to a request about the copy; what it throws is the answer. */
   onKeeping: (call: string) => Promise<void> = async () => {}
+  /** Called with what the target holds after each range that it got. */
+  onReceive: (bytes: Uint8Array) => void = () => {}
   #held: (() => void)[] | undefined
   /** Of the connections, by those who share one. */
   readonly #lost = new Set<(error: Error) => void>()
@@ -103,6 +105,10 @@ export class ScriptedTarget {
         await ask(`adopt ${record.lineage.current.number}${record.syncing ? ' syncing' : ''}`)
         this.record = record
       },
+      read: async (offset, into) => {
+        await ask(`read ${offset} ${into.length}`)
+        into.set(this.bytes.subarray(offset, offset + into.length))
+      },
       sums: async (offset, length, blockSize) => {
         await ask(`sums ${offset} ${length}`)
         const copy = new BufferMemory(this.bytes.length)
@@ -128,6 +134,7 @@ export class ScriptedTarget {
     this.calls.push(call)
     if (this.failing) throw this.failing
     memory.read(offset, this.bytes.subarray(offset, offset + length))
+    this.onReceive(this.bytes)
   }
 
   async #answer(call: string | undefined): Promise<void> {

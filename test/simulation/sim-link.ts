@@ -43,6 +43,7 @@ export class SimLink implements RemoteReplica {
     return {
       record: this.record,
       adopt: record => this.ask(() => this.#target.record.write(record), deadlineMs),
+      read: (offset, into) => this.ask(() => this.#target.memory.read(offset, into), deadlineMs),
       sums: (offset, length, blockSize) => this.ask(() => this.#target.sums(offset, length, blockSize), deadlineMs),
     }
   }
