@@ -1,9 +1,9 @@
 import t, { type Test } from 'tap'
-import { MiB, pageSize } from '../../core/index.js'
+import { KiB, MiB, pageSize } from '../../core/index.js'
 import { attachLanes, type Lanes, type NativeMemory, nativeFabric, type Service } from '../../fabric-native/index.js'
 import { inMemory, MappedFile, onDisk, withGranularity } from '../fixture/mapped-file.js'
 import { sameBytes } from '../fixture/same-bytes.js'
-import { connectOptions, listenOptions, mark } from './compliance.js'
+import { connectOptions, contentOf, listenOptions, mark } from './compliance.js'
 import { nativeBed } from './native-bed.js'
 
 const bed = nativeBed('tcp', 'rpmem', 'GPSPM')
@@ -16,12 +16,17 @@ interface Bed {
   readonly service: Service
 }
 
-async function serveFile(t: Test, under: string, map = (file: MappedFile) => file.map()): Promise<Bed> {
+async function serveFile(
+  t: Test,
+  under: string,
+  map = (file: MappedFile) => file.map(),
+  inlineSize = 8192,
+): Promise<Bed> {
   const file = new MappedFile(t, size, under)
   const remote = map(file)
   const local = bed.memory(size) as NativeMemory
-  const service = await nativeFabric.listen(listenOptions(bed, remote, 2))
-  const lanes = await nativeFabric.connect(connectOptions(bed, service, local))
+  const service = await nativeFabric.listen({ ...listenOptions(bed, remote, 2), inlineSize })
+  const lanes = await nativeFabric.connect({ ...connectOptions(bed, service, local), inlineSize })
   await service.connected
   t.teardown(async () => {
     await lanes.close()
@@ -51,6 +56,34 @@ for (const [name, [under, map]] of Object.entries(storages)) {
     sameBytes(t, file.content().subarray(pageSize, pageSize + 1_000_000), expected, 'the bytes are in the file')
   })
 }
+
+for (const [name, [under, map]] of Object.entries(storages)) {
+  t.test(`a large range is in ${name} exactly, wherever it begins and ends`, async t => {
+    const { file, local, lanes } = await serveFile(t, under, map, 256 * KiB)
+    const contents = [mark(local, 0, MiB), mark(local, 0, MiB, 1)]
+    let round = 0
+    for (const shift of [0, 1, 8, 63]) {
+      for (const length of [64 * KiB, 64 * KiB + 63, 200_001, 600_013]) {
+        const before = Buffer.from(file.content())
+        const [from, until] = [pageSize + shift, pageSize + shift + length]
+        local.view(0, MiB).set(contents[round++ % 2] ?? [])
+        lanes.persistSync(from, length)
+        const expected = Buffer.concat([
+          before.subarray(0, from),
+          contentOf(local, from, length),
+          before.subarray(until),
+        ])
+        sameBytes(t, file.content(), expected, `${length} bytes at ${from}`)
+      }
+    }
+  })
+}
+
+t.test('storage that fails under a large range is told as well', async t => {
+  const { file, lanes } = await serveFile(t, inMemory, undefined, 256 * KiB)
+  file.truncate(pageSize)
+  await t.rejects(lanes.persist(pageSize, 200_000), refused)
+})
 
 const refused = { code: 'ERR_TARGET_STORAGE', durability: 'unknown', facts: { errno: 14 } }
 
