@@ -1,7 +1,8 @@
 import type { ReplicaRecord } from '../core/index.js'
-import { type PoolSet, remoteReplicas } from '../poolset/index.js'
+import type { PoolSet } from '../poolset/index.js'
 import type { PoolChange, PoolStatus, ReplicaReport } from './pool-status.js'
 import { isRunning } from './process-identity.js'
+import { localName, remoteName } from './replica-survey.js'
 import { type NotedReplica, readNotes, type SetNotes } from './set-notes.js'
 
 /** How a pool stands as far as it is known on this machine, whether a process has it open or not. */
@@ -13,7 +14,7 @@ export interface SetStatus {
   readonly use: 'open' | 'closed' | 'gone' | 'unseen' | 'unknown'
   /** As the last process noted it. */
   readonly pool: PoolStatus | undefined
-  /** Those of the note, or the remote ones of the pool set if there is no note. */
+  /** In the order of the pool set; without the master if nothing is noted. */
   readonly replicas: readonly ReplicaStanding[]
   /** Every replica is known to hold all that was persisted. */
   readonly good: boolean
@@ -54,10 +55,10 @@ function useOf({ status, record }: SetNotes): SetStatus['use'] {
   return running === undefined ? 'unseen' : running ? 'open' : 'gone'
 }
 
-function namesOf(set: PoolSet, { status }: SetNotes): string[] {
-  const remote = remoteReplicas(set).map(({ node, set: name }) => `${node} ${name}`)
-  const local = status?.replicas.filter(({ kind }) => kind === 'local').map(({ name }) => name) ?? []
-  return [...local, ...remote]
+/** The master only if something is noted of it: that it is there is not looked for. */
+function namesOf({ replicas }: PoolSet, { status }: SetNotes): string[] {
+  const names = replicas.map((spec, index) => (spec.kind === 'local' ? localName(index) : remoteName(spec)))
+  return status ? names : names.slice(1)
 }
 
 function standing(name: string, use: SetStatus['use'], notes: SetNotes): ReplicaStanding {
@@ -70,8 +71,9 @@ function standing(name: string, use: SetStatus['use'], notes: SetNotes): Replica
 }
 
 function whyLocal(use: SetStatus['use'], report: ReplicaReport | undefined): string | undefined {
-  if (report?.state === 'lost') return 'it has failed'
-  return use === 'gone' && report?.name !== 'master' ? 'the last program ended without closing the pool' : undefined
+  if (!report) return 'nothing is noted of it: only a verification can tell'
+  if (report.state === 'lost') return 'it has failed'
+  return use === 'gone' && report.name !== 'master' ? 'the last program ended without closing the pool' : undefined
 }
 
 /** The map is durable before a persist that it misses succeeds, so it is believed before anything that sounds better. */

@@ -99,6 +99,14 @@ t.test('damaged, foreign and endless notes count as none', async t => {
   t.match(await status(), { good: false, use: 'unknown' })
 })
 
+t.test('nobody knows of a local replica of which nothing is noted', async t => {
+  const directory = scratch(t)
+  const set = writeSet(directory, 'x.set', `4M ${directory}/a`, 'REPLICA', `4M ${directory}/b`)
+  await (await Pool.create(set)).close()
+  const seen = await readSetStatus(await loadPoolSet(set), set)
+  t.match(seen, { good: false, replicas: [{ name: 'local replica 1', inStep: false, why: /^nothing is noted of it/ }] })
+})
+
 t.test('every change is numbered, also over the end of the program, and a reader notices what it missed', async t => {
   const { pool, target, set, options, note } = await kept(t)
   away(target)
