@@ -56,8 +56,11 @@ export interface ArenaMemory {
    */
   takeDirty(): PageRuns
 
-  /** A copy of the pages, in the order of the runs, one image of 4096 bytes behind the other. */
-  copyPages(runs: PageRuns): Buffer
+  /**
+   * A copy of the pages, in the order of the runs, one image of 4096 bytes behind the other.
+   * @param into where it may be put, if that is large enough: new memory costs more than the copy
+   */
+  copyPages(runs: PageRuns, into?: Buffer): Buffer
 
   /**
    * Puts images, a multiple of 4096 bytes, in the place of the pages from `page` on. They count as clean: for recovery, before

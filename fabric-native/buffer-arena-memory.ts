@@ -2,7 +2,7 @@ import { markAsUntransferable } from 'node:worker_threads'
 import { pageSize, RpmemError } from '../core/index.js'
 import { type ArenaMemory, type Tracking, type TrackingReason, trackings } from './arena-memory.js'
 import { isRange, maxViewLength, notImages, outside, requireNumbers, tooLong, truncated } from './memory-error.js'
-import { countPages, eachRun, type PageRuns, requireRuns, runsWhere } from './page-runs.js'
+import { countPages, eachRun, type PageRuns, requireRuns, roomFor, runsWhere } from './page-runs.js'
 import { Resizable, type ResizableArrayBuffer } from './resizable-buffer.js'
 
 export interface BufferArenaOptions {
@@ -81,10 +81,10 @@ export class BufferArenaMemory implements ArenaMemory {
     return runs
   }
 
-  copyPages(runs: PageRuns): Buffer {
+  copyPages(runs: PageRuns, into?: Buffer): Buffer {
     this.#check(0, 0)
     requireRuns(runs, this.size / pageSize)
-    const images = Buffer.allocUnsafe(countPages(runs) * pageSize)
+    const images = roomFor(countPages(runs) * pageSize, into)
     let at = 0
     for (const [first, count] of eachRun(runs)) {
       images.set(new Uint8Array(this.#buffer, first * pageSize, count * pageSize), at)

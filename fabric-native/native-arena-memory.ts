@@ -4,7 +4,7 @@ import { loadBinding, type NativeBinding } from './binding.js'
 import { isRange, notImages, outside, requireNumbers } from './memory-error.js'
 import { isNativeFailure, systemError } from './native-failure.js'
 import { type MemoryToken, NativeMemory } from './native-memory.js'
-import { countPages, type PageRuns, requireRuns } from './page-runs.js'
+import { countPages, type PageRuns, requireRuns, roomFor } from './page-runs.js'
 import { trackPages } from './page-tracking.js'
 
 export interface NativeArenaOptions {
@@ -87,10 +87,10 @@ export class NativeArenaMemory implements ArenaMemory {
     return this.#call(() => this.#native.collectPages(this.memory.handle, true))
   }
 
-  copyPages(runs: PageRuns): Buffer {
+  copyPages(runs: PageRuns, into?: Buffer): Buffer {
     this.#check(0, 0)
     requireRuns(runs, this.size / pageSize)
-    const images = Buffer.allocUnsafe(countPages(runs) * pageSize)
+    const images = roomFor(countPages(runs) * pageSize, into)
     this.#call(() => this.#native.copyPages(this.memory.handle, runs, images))
     return images
   }

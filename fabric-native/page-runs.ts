@@ -38,3 +38,7 @@ export function requireRuns(runs: PageRuns, pageCount: number): void {
       })
   }
 }
+
+/** The begin of a buffer that is there, or a new one. */
+export const roomFor = (length: number, there: Buffer | undefined): Buffer =>
+  there !== undefined && there.length >= length ? there.subarray(0, length) : Buffer.allocUnsafe(length)

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import { alignUp, hasCode, pageSize, RpmemError } from '../core/index.js'
+import { alignUp, hasCode, MiB, pageSize, RpmemError } from '../core/index.js'
 import { type ArenaMemory, eachRun, type PageRuns, type Tracking, type TrackingReason } from '../fabric-native/index.js'
 import { loadImages, pagesAt, pagesOf } from './arena-content.js'
 import { arenaClosed, arenaPoisoned, checkpointUnknown, storageError } from './arena-error.js'
@@ -95,6 +95,7 @@ export class Arena extends EventEmitter<ArenaEvents> {
   #failed: unknown
   #failure: RpmemError | undefined
   #folding = false
+  #room: Buffer | undefined
   #closing: Promise<void> | undefined
   #isClosed = false
 
@@ -408,11 +409,24 @@ export class Arena extends EventEmitter<ArenaEvents> {
     const runs = this.#memory.takeDirty()
     const taken = { runs, size: this.size, epoch: this.#epoch, sequence: undefined }
     try {
-      return { ...taken, images: this.#memory.copyPages(runs) }
+      return { ...taken, images: this.#memory.copyPages(runs, this.#takeRoom()) }
     } catch (error) {
       this.#giveBack(taken)
       throw error
     }
+  }
+
+  /** Room for images that no checkpoint under way uses. */
+  #takeRoom(): Buffer | undefined {
+    const room = this.#room
+    this.#room = undefined
+    return room
+  }
+
+  #giveRoom({ images }: Taken): void {
+    // Nothing else lies in its memory.
+    const room = Buffer.from(images.buffer)
+    if (room.length <= mostRoom && room.length >= (this.#room?.length ?? 0)) this.#room = room
   }
 
   /** What was not written has changed still. */
@@ -431,6 +445,7 @@ export class Arena extends EventEmitter<ArenaEvents> {
       else this.#giveBack(taken)
       throw error
     }
+    this.#giveRoom(taken)
     this.#considerFold(ratio)
     return receipt
   }
@@ -643,6 +658,9 @@ function* openArena(kind: typeof Arena, dataFile: string, logFile: string, setti
     throw error
   }
 }
+
+/** Bytes that are kept for the images of the next checkpoint. */
+const mostRoom = 16 * MiB
 
 function* nothing(): Work {}
 

@@ -12,7 +12,7 @@ export interface CheckpointChanges {
   readonly pages: Uint32Array
   /** CRC-32C of each image. */
   readonly sums: Uint32Array
-  /** 4096 bytes of each page, in the same order. */
+  /** 4096 bytes of each page, in the same order. Good until the operation has ended: other images then take their place. */
   readonly images: Uint8Array
 }
 
