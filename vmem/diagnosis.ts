@@ -1,3 +1,4 @@
+import { majorVersion, minorVersion } from './version.js'
 import { environmentLog, type VmemLog } from './vmem-log.js'
 
 /** Functions that a program may put in the place of the library's own. Source: vmem_set_funcs(3). */
@@ -11,7 +12,10 @@ let functions: VmemFunctions = {}
 let lastMessage = ''
 
 const currentLog = (): VmemLog => {
-  log ??= environmentLog()
+  if (log) return log
+  log = environmentLog()
+  const program = process.argv[1] ?? process.argv0
+  logLine(1, 'start', `pid ${process.pid}: ${program}, interface of libvmem ${majorVersion}.${minorVersion}`)
   return log
 }
 

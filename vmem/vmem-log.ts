@@ -29,6 +29,7 @@ function intoFile(file: string): (text: string) => void {
     } catch (error) {
       toStandardError(`rpmem: ${file} cannot be written: ${error instanceof Error ? error.message : error}\n`)
       print = toStandardError
+      print(text)
     }
   }
   return text => print(text)

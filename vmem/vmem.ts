@@ -70,7 +70,7 @@ export class Vmem {
   readonly #heap: NativeHeap
   readonly #base: number
   readonly #windows: Windows
-  readonly #traced = logs(4)
+  readonly #traced = logs(3)
   #size = 0
   readonly #forgotten = new FinalizationRegistry<number>(offset => this.#release(offset))
 
@@ -229,7 +229,7 @@ export class Vmem {
   mallocOffset(size: number): number {
     try {
       const offset = this.#heap.malloc(size)
-      if (this.#traced) logLine(4, 'malloc', `${size} → ${offset}`)
+      if (this.#traced) traced('malloc', `${size} → ${offset}`)
       return offset
     } catch (error) {
       throw noted('malloc', error)
@@ -245,18 +245,20 @@ export class Vmem {
       const message = `${count} times ${size} bytes are more than any heap has`
       throw noted('calloc', new RpmemError('ERR_HEAP_EXHAUSTED', message, { facts: { count, size } }))
     }
-    return attempt('calloc', () => this.#heap.calloc(bytes))
+    return allocate('calloc', [count, size], () => this.#heap.calloc(bytes))
   }
 
   /** 0 for a new block; size 0 frees and returns 0. */
   reallocOffset(offset: number, size: number): number {
-    if (size !== 0 || offset === 0) return attempt('realloc', () => this.#heap.realloc(offset, size))
+    if (size !== 0 || offset === 0) {
+      return allocate('realloc', [offset, size], () => this.#heap.realloc(offset, size))
+    }
     this.freeOffset(offset)
     return 0
   }
 
   alignedAllocOffset(alignment: number, size: number): number {
-    return attempt('alignedAlloc', () => this.#heap.alignedAlloc(alignment, size))
+    return allocate('alignedAlloc', [alignment, size], () => this.#heap.alignedAlloc(alignment, size))
   }
 
   /** 0 is nothing. @throws ERR_HEAP_POINTER, ERR_HEAP_FREED, and then nothing was changed */
@@ -264,7 +266,7 @@ export class Vmem {
     if (offset === 0) return
     try {
       this.#heap.free(offset)
-      if (this.#traced) logLine(4, 'free', `${offset}`)
+      if (this.#traced) traced('free', `${offset}`)
     } catch (error) {
       throw noted('free', error)
     }
@@ -389,8 +391,22 @@ export class Vmem {
 
   /** Of a block that nobody can reach any more. */
   #release(offset: number): void {
-    if (!this.closed) this.#heap.free(offset)
+    if (this.closed) return
+    this.#heap.free(offset)
+    logLine(4, 'free', `${offset}, forgotten`)
   }
+}
+
+/** Of the frequent calls, which are not announced before. */
+function traced(place: string, message: string): void {
+  logLine(3, place, 'called')
+  logLine(4, place, message)
+}
+
+function allocate(place: string, told: readonly number[], call: () => number): number {
+  const offset = attempt(place, call)
+  if (logs(4)) logLine(4, place, `${told.join(', ')} → ${offset}`)
+  return offset
 }
 
 function attempt<Result>(place: string, call: () => Result): Result {
