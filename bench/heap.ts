@@ -14,8 +14,7 @@ const sizes = [16, 64, KiB, 64 * KiB, MiB]
 export async function benchHeap(report: Report, options: BenchOptions): Promise<void> {
   const vmem = await Vmem.create('/dev/shm', poolSize)
   try {
-    const emptyUs = benchCalls(report, options)
-    for (const bytes of sizes) benchPairs(vmem, report, options, bytes, emptyUs)
+    for (const bytes of sizes) benchPairs(vmem, report, options, bytes)
     benchRandom(vmem, report, options)
     for (const bytes of [64, 64 * KiB]) await benchThreads(vmem, report, options, bytes)
   } finally {
@@ -23,30 +22,34 @@ export async function benchHeap(report: Report, options: BenchOptions): Promise<
   }
 }
 
-function benchCalls(report: Report, options: BenchOptions): number {
-  const { heapNothing } = loadBinding()
-  const us = usOf(options, 2000, count => {
-    for (let n = 0; n < count; n++) {
-      heapNothing()
-      heapNothing()
-    }
-  })
-  report.add(row({ provider: 'addon', mode: 'two empty calls', bytes: 0 }, us))
-  return us
-}
-
-function benchPairs(vmem: Vmem, report: Report, options: BenchOptions, bytes: number, emptyUs: number): void {
+function benchPairs(vmem: Vmem, report: Report, options: BenchOptions, bytes: number): void {
   const count = bytes >= 64 * KiB ? 200 : 2000
-  const offsets = usOf(options, count, rounds => {
-    for (let n = 0; n < rounds; n++) vmem.freeOffset(vmem.mallocOffset(bytes))
-  })
-  report.add(row({ provider: 'vmem', mode: 'offsets', bytes, floorUs: emptyUs }, offsets))
-  const unsafe = usOf(options, count, rounds => {
-    for (let n = 0; n < rounds; n++) kept = Buffer.allocUnsafeSlow(bytes)
-  })
-  const buffers = usOf(options, count, rounds => {
-    for (let n = 0; n < rounds; n++) vmem.free(vmem.malloc(bytes))
-  })
+  const { heapNothing } = loadBinding()
+  const [empty, offsets] = sideBySide(
+    options,
+    count,
+    rounds => {
+      for (let n = 0; n < rounds; n++) {
+        heapNothing()
+        heapNothing()
+      }
+    },
+    rounds => {
+      for (let n = 0; n < rounds; n++) vmem.freeOffset(vmem.mallocOffset(bytes))
+    },
+  )
+  report.add(row({ provider: 'addon', mode: 'two empty calls', bytes }, empty))
+  report.add(row({ provider: 'vmem', mode: 'offsets', bytes, floorUs: empty }, offsets))
+  const [unsafe, buffers] = sideBySide(
+    options,
+    count,
+    rounds => {
+      for (let n = 0; n < rounds; n++) kept = Buffer.allocUnsafeSlow(bytes)
+    },
+    rounds => {
+      for (let n = 0; n < rounds; n++) vmem.free(vmem.malloc(bytes))
+    },
+  )
   report.add(row({ provider: 'vmem', mode: 'Buffers', bytes, floorUs: unsafe }, buffers))
   report.add(row({ provider: 'Buffer', mode: 'allocUnsafeSlow', bytes }, unsafe))
   const pooled = usOf(options, count, rounds => {
@@ -95,14 +98,29 @@ async function benchThreads(vmem: Vmem, report: Report, options: BenchOptions, b
   await Promise.all(workers.map(worker => worker.terminate()))
 }
 
-/** Microseconds a round: the median of many short batches, which a busy machine disturbs less than one long one. */
-function usOf({ quick }: BenchOptions, rounds: number, run: (rounds: number) => void): number {
-  const samples: number[] = []
-  for (let batch = 0; batch < (quick ? 200 : 1000); batch++) {
-    const begin = process.hrtime.bigint()
-    run(rounds)
-    samples.push(Number(process.hrtime.bigint() - begin) / 1000 / rounds)
-  }
+type Batch = (rounds: number) => void
+
+const batches = ({ quick }: BenchOptions) => (quick ? 200 : 1000)
+
+function usOf(options: BenchOptions, rounds: number, run: Batch): number {
+  return median(Array.from({ length: batches(options) }, () => timed(rounds, run)))
+}
+
+/** Batches of the two by turns: a machine that is slower for a while is so for both, and their ratio stays. */
+function sideBySide(options: BenchOptions, rounds: number, one: Batch, other: Batch): [number, number] {
+  const samples = Array.from({ length: batches(options) }, () => [timed(rounds, one), timed(rounds, other)] as const)
+  return [median(samples.map(([first]) => first)), median(samples.map(([, second]) => second))]
+}
+
+/** Microseconds a round. */
+function timed(rounds: number, run: Batch): number {
+  const begin = process.hrtime.bigint()
+  run(rounds)
+  return Number(process.hrtime.bigint() - begin) / 1000 / rounds
+}
+
+/** Of many short batches, which a busy machine disturbs less than one long one. */
+function median(samples: number[]): number {
   samples.sort((a, b) => a - b)
   return samples[Math.floor(samples.length / 2)] ?? Number.NaN
 }

@@ -10,12 +10,12 @@ export const heapStatus = {
   wrongArgument: -5,
 } as const
 
-/** Places in the registers, the struct HeapRegisters in src/heap-handle.h: as doubles, and as words of 32 bits. */
+/** Places in the registers, the struct HeapRegisters in src/heap-handle.h: as doubles, and as signed words of 32 bits. */
 export const register = { first: 0, second: 1, result: 2 } as const
 export const shortRegister = { seat: 6, first: 7, result: 8 } as const
 
 /** The short result that sends to the other one. */
-export const longResult = 2 ** 32 - 1
+export const longResult = -(2 ** 31)
 
 export interface HeapFinding {
   /** From the begin of the region. */
@@ -90,7 +90,7 @@ export interface HeapBinding {
    */
   heapRegisters(): ArrayBuffer
   heapMalloc(): void
-  /** The same for a size, and if possible a result, of 32 bits. */
+  /** The same for a size below 2^31. */
   heapMallocShort(): void
   heapCalloc(): void
   heapRealloc(): void

@@ -1,7 +1,10 @@
 import { loadBinding, type NativeBinding } from './binding.js'
-import { heapStatus, longResult, register, shortRegister } from './heap-binding.js'
+import { heapStatus, register, shortRegister } from './heap-binding.js'
 
-/** The frequent functions of all heaps of this thread. Each answers an offset or size, or one of `heapStatus`. */
+/**
+ * The frequent functions of all heaps of this thread. Each answers an offset or size below 2^31, one of `heapStatus`, or
+ * `longResult`, which sends to the function of that name.
+ */
 export interface HeapDesk {
   malloc(seat: number, size: number): number
   calloc(seat: number, size: number): number
@@ -9,6 +12,8 @@ export interface HeapDesk {
   alignedAlloc(seat: number, alignment: number, size: number): number
   free(seat: number, offset: number): number
   usableSize(seat: number, offset: number): number
+  /** What the last call found, if it was as large as that. */
+  longResult(): number
 }
 
 let desk: HeapDesk | undefined
@@ -20,43 +25,45 @@ export function heapDesk(): HeapDesk {
 }
 
 /**
- * Closures over constants and no class: the engine then knows the registers and the functions when it compiles, which halves
- * what is lost between a caller and the heap.
+ * Closures over constants of their own, no class and nothing imported: the engine then knows places and functions when it
+ * compiles. Short results stay apart from long ones, or it would make a double of each. All of it halves what is lost between a
+ * caller and the heap.
  */
 function openDesk(native: NativeBinding): HeapDesk {
   const buffer = native.heapRegisters()
   const registers = new Float64Array(buffer)
-  const words = new Uint32Array(buffer)
+  const words = new Int32Array(buffer)
   const { heapMallocShort, heapFreeShort } = native
+  const { seat: seatAt, first: firstAt, result: resultAt } = shortRegister
 
   const long = (call: () => void, seat: number, first: number, second: number): number => {
     if (typeof first !== 'number' || typeof second !== 'number') return heapStatus.wrongArgument
-    words[shortRegister.seat] = seat
+    words[seatAt] = seat
     registers[register.first] = first
     registers[register.second] = second
     call()
-    return registers[register.result] as number
+    return words[resultAt] as number
   }
   return {
     malloc(seat, size) {
-      if (typeof size !== 'number' || size >>> 0 !== size) return long(native.heapMalloc, seat, size, 0)
-      words[shortRegister.seat] = seat
-      words[shortRegister.first] = size
+      if (typeof size !== 'number' || (size | 0) !== size || size < 0) return long(native.heapMalloc, seat, size, 0)
+      words[seatAt] = seat
+      words[firstAt] = size
       heapMallocShort()
-      const result = words[shortRegister.result] as number
-      return result === longResult ? (registers[register.result] as number) : result
+      return words[resultAt] as number
     },
     free(seat, offset) {
-      if (typeof offset !== 'number' || offset >>> 0 !== offset) return long(native.heapFree, seat, offset, 0)
-      words[shortRegister.seat] = seat
-      words[shortRegister.first] = offset
+      if (typeof offset !== 'number' || (offset | 0) !== offset || offset < 0)
+        return long(native.heapFree, seat, offset, 0)
+      words[seatAt] = seat
+      words[firstAt] = offset
       heapFreeShort()
-      const result = words[shortRegister.result] as number
-      return result === longResult ? (registers[register.result] as number) : result
+      return words[resultAt] as number
     },
     calloc: (seat, size) => long(native.heapCalloc, seat, size, 0),
     realloc: (seat, offset, size) => long(native.heapRealloc, seat, offset, size),
     alignedAlloc: (seat, alignment, size) => long(native.heapAlignedAlloc, seat, alignment, size),
     usableSize: (seat, offset) => long(native.heapUsableSize, seat, offset, 0),
+    longResult: () => registers[register.result] as number,
   }
 }

@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { type ErrorCode, errno, pageSize, RpmemError } from '../core/index.js'
 import { loadBinding } from './binding.js'
-import { type HeapFace, type HeapFinding, type HeapStatistics, heapStatus } from './heap-binding.js'
+import { type HeapFace, type HeapFinding, type HeapStatistics, heapStatus, longResult } from './heap-binding.js'
 import { type HeapDesk, heapDesk } from './heap-desk.js'
 import { isNativeFailure, systemError } from './native-failure.js'
 import type { NativeMemory } from './native-memory.js'
+
+/** A constant of this module, unlike an imported one, is one to the compiler of the engine: this stands where it counts. */
+const { done } = heapStatus
 
 /** The least region that holds a heap, bytes. */
 export const leastHeapSize = 1024 * 1024
@@ -82,8 +85,7 @@ export class NativeHeap {
 
   /** Offset of a block; `size` 0 is a block too. Source: malloc(3). @throws ERR_HEAP_EXHAUSTED, ERR_ARGUMENT, ERR_CLOSED */
   malloc(size: number): number {
-    const offset = this.#desk.malloc(this.#seat, size)
-    return offset > 0 ? offset : this.#refuse(offset, size)
+    return this.#allocated(this.#desk.malloc(this.#seat, size), size)
   }
 
   /** As malloc, filled with zeros. */
@@ -107,7 +109,7 @@ export class NativeHeap {
   /** @throws ERR_HEAP_POINTER, ERR_HEAP_FREED; then nothing was changed */
   free(offset: number): void {
     const status = this.#desk.free(this.#seat, offset)
-    if (status !== heapStatus.done) this.#refuse(status, offset)
+    if (status !== done) this.#refuse(status, offset)
   }
 
   /** Bytes that the block in use at `offset` really has. Source: malloc_usable_size(3). */
@@ -172,7 +174,8 @@ export class NativeHeap {
   }
 
   #allocated(result: number, told: number): number {
-    return result > 0 ? result : this.#refuse(result, told)
+    if (result > 0) return result
+    return result === longResult ? this.#desk.longResult() : this.#refuse(result, told)
   }
 
   #refuse(status: number, told: number): never {

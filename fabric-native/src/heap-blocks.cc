@@ -32,22 +32,21 @@ int64_t Heap::MallocAny(HeapThread& thread, uint64_t size) {
 int64_t Heap::MallocSmall(HeapThread& thread, uint32_t size_class) {
   CurrentRun& run = thread.current[size_class];
   if (!Pass(thread)) return kClosed;
-  if (run.free != 0 || (run.head != 0 && run.Advance())) [[likely]] {
-    int64_t offset = TakeBlock(thread, size_class);
-    thread.gate.Leave();
-    return offset;
-  }
+  int64_t offset = TakeBlock(thread, size_class);
+  if (offset == 0 && run.Advance()) offset = TakeBlock(thread, size_class);
   thread.gate.Leave();
+  if (offset != 0) return offset;
   // The block is taken before the lock is given up: otherwise two threads could take the last run from each other for ever.
   std::lock_guard lock(mutex_);
   if (closed_) return kClosed;
   return Refill(thread, size_class) ? TakeBlock(thread, size_class) : static_cast<int64_t>(kExhausted);
 }
 
-// Inside the gate or under the lock, of a run with room.
+// Inside the gate or under the lock; 0 if the word in hand has no room.
 int64_t Heap::TakeBlock(HeapThread& thread, uint32_t size_class) {
-  ++thread.counts.allocated[size_class];
-  return static_cast<int64_t>(thread.current[size_class].Take());
+  uint64_t offset = thread.current[size_class].Take();
+  thread.counts.allocated[size_class] += offset == 0 ? 0 : 1;
+  return static_cast<int64_t>(offset);
 }
 
 int64_t Heap::MallocLarge(HeapThread& thread, uint64_t size, uint64_t alignment, bool zeroed) {

@@ -32,21 +32,39 @@ int64_t AtSeat(const HeapDesk& desk, Operation operation) {
   return seat.heap == nullptr ? static_cast<int64_t>(heap::kClosed) : operation(seat);
 }
 
-[[gnu::always_inline]] inline int64_t Malloc(Heap& heap, HeapThread& thread, uint64_t size) { return heap.Malloc(thread, size); }
-[[gnu::always_inline]] inline int64_t Free(Heap& heap, HeapThread& thread, uint64_t offset) { return heap.Free(thread, offset); }
+void LeaveResult(HeapDesk& desk, int64_t result) {
+  desk.registers.short_result = result <= INT32_MAX ? static_cast<int32_t>(result) : kLongResult;
+  desk.registers.result = static_cast<double>(result);
+}
 
-// A function and no pointer to a member: the compiler puts the operation in its place.
-template <auto operation>
-napi_value OfOneShort(napi_env, napi_callback_info) {
+[[gnu::noinline]] napi_value MallocLong(HeapDesk& desk) {
+  LeaveResult(desk, AtSeat(desk, [&](HeapDesk::Seat seat) { return seat.heap->Malloc(*seat.thread, desk.registers.short_first); }));
+  return nullptr;
+}
+
+napi_value MallocShort(napi_env, napi_callback_info) {
   HeapDesk* desk = HeapDesk::Here();
-  if (desk == nullptr) return nullptr;
-  HeapRegisters& registers = desk->registers;
-  int64_t result = AtSeat(*desk, [&](HeapDesk::Seat seat) { return operation(*seat.heap, *seat.thread, registers.short_first); });
-  registers.short_result = static_cast<uint32_t>(result);
-  if (static_cast<uint64_t>(result) > UINT32_MAX) [[unlikely]] {
-    registers.short_result = kLongResult;
-    registers.result = static_cast<double>(result);
-  }
+  if (desk == nullptr) [[unlikely]] return nullptr;
+  HeapDesk::Seat seat = desk->At(desk->registers.seat);
+  if (seat.heap == nullptr) [[unlikely]] return MallocLong(*desk);
+  uint64_t offset = seat.heap->TryMalloc(*seat.thread, desk->registers.short_first);
+  if (offset == 0) [[unlikely]] return MallocLong(*desk);
+  desk->registers.short_result = static_cast<int32_t>(offset);
+  if (offset > INT32_MAX) [[unlikely]] LeaveResult(*desk, static_cast<int64_t>(offset));
+  return nullptr;
+}
+
+[[gnu::noinline]] napi_value FreeLong(HeapDesk& desk) {
+  LeaveResult(desk, AtSeat(desk, [&](HeapDesk::Seat seat) { return seat.heap->Free(*seat.thread, desk.registers.short_first); }));
+  return nullptr;
+}
+
+napi_value FreeShort(napi_env, napi_callback_info) {
+  HeapDesk* desk = HeapDesk::Here();
+  if (desk == nullptr) [[unlikely]] return nullptr;
+  HeapDesk::Seat seat = desk->At(desk->registers.seat);
+  if (seat.heap == nullptr || !seat.heap->TryFree(*seat.thread, desk->registers.short_first)) [[unlikely]] return FreeLong(*desk);
+  desk->registers.short_result = heap::kDone;
   return nullptr;
 }
 
@@ -54,8 +72,7 @@ template <typename Operation>
 napi_value AtDesk(Operation operation) {
   HeapDesk* desk = HeapDesk::Here();
   if (desk == nullptr) return nullptr;
-  int64_t result = AtSeat(*desk, [&](HeapDesk::Seat seat) { return operation(desk->registers, seat); });
-  desk->registers.result = static_cast<double>(result);
+  LeaveResult(*desk, AtSeat(*desk, [&](HeapDesk::Seat seat) { return operation(desk->registers, seat); }));
   return nullptr;
 }
 
@@ -269,8 +286,8 @@ void InitHeap(Napi::Env env, Napi::Object exports) {
   exports.Set("attachHeap", Napi::Function::New<AttachHeap>(env, "attachHeap"));
   exports.Set("heapRegisters", Napi::Function::New<RegistersOfThread>(env, "heapRegisters"));
   ExportFrequent(env, exports, "heapMalloc", OfOne<&Heap::Malloc>);
-  ExportFrequent(env, exports, "heapMallocShort", OfOneShort<Malloc>);
-  ExportFrequent(env, exports, "heapFreeShort", OfOneShort<Free>);
+  ExportFrequent(env, exports, "heapMallocShort", MallocShort);
+  ExportFrequent(env, exports, "heapFreeShort", FreeShort);
   ExportFrequent(env, exports, "heapCalloc", OfOne<&Heap::Calloc>);
   ExportFrequent(env, exports, "heapRealloc", OfTwo<&Heap::Realloc>);
   ExportFrequent(env, exports, "heapAlignedAlloc", OfTwo<&Heap::AlignedAlloc>);

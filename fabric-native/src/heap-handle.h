@@ -40,13 +40,13 @@ struct HeapRegisters {
   double second;
   double result;
   uint32_t seat;
-  // Of the short calls, for whatever fits: no conversion between kinds of numbers on the way.
+  // For what fits into 31 bits, which JavaScript reckons without conversions. A refusal always does.
   uint32_t short_first;
-  // kLongResult sends the reader to `result`. No block begins there, because it is odd.
-  uint32_t short_result;
+  int32_t short_result;
 };
 
-inline constexpr uint32_t kLongResult = UINT32_MAX;
+// Sends the reader to `result`.
+inline constexpr int32_t kLongResult = INT32_MIN;
 
 class HeapDesk {
  public:

@@ -83,9 +83,16 @@ void Heap::TakeUp(HeapThread& thread, uint32_t size_class, uint64_t head) {
   PageNode& node = space_.node(head);
   node.owner = thread.number;
   CurrentRun& run = thread.current[size_class];
-  run = {head, BitmapOf(head), head * kPageBytes + shape.first, shape.size, shape.inverse, shape.BlocksIn(node.pages)};
-  run.TurnTo(0);
-  if (run.free == 0) run.Advance();
+  uint32_t blocks = shape.BlocksIn(node.pages);
+  run = {.head = head,
+         .words = BitmapOf(head),
+         .first = head * kPageBytes + shape.first,
+         .span = uint64_t{blocks} * shape.size,
+         .size = shape.size,
+         .inverse = shape.inverse,
+         .blocks = blocks,
+         .freed_elsewhere = &node.freed_elsewhere};
+  if (run.FreeIn(0) == 0) run.Advance();
 }
 
 bool Heap::Adopt(HeapThread& thread, uint32_t size_class) {

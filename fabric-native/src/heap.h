@@ -92,37 +92,44 @@ class Heap {
   // Every call from now on answers kClosed.
   void Close();
 
-  // Offsets of blocks, or a Status. Sizes up to 2^53.
-  [[gnu::always_inline]] int64_t Malloc(HeapThread& thread, uint64_t size) {
-    if (size <= kMaxSmall && thread.gate.Enter()) [[likely]] {
-      uint32_t size_class = ClassOf(size);
-      CurrentRun& run = thread.current[size_class];
-      if (run.free != 0) [[likely]] {
-        uint64_t offset = run.Take();
-        ++thread.counts.allocated[size_class];
-        thread.gate.Leave();
-        return static_cast<int64_t>(offset);
-      }
-      thread.gate.Leave();
+  // The frequent cases, of runs that the thread has in hand; 0 or false for the long way. They are put into the functions that
+  // JavaScript calls, whose every instruction counts.
+  [[gnu::always_inline]] uint64_t TryMalloc(HeapThread& thread, uint64_t size) {
+    if (size > kMaxSmall || !thread.gate.Enter()) [[unlikely]] return 0;
+    uint32_t size_class = ClassOf(size);
+    CurrentRun& run = thread.current[size_class];
+    uint64_t offset = run.Take();
+    if (offset != 0) [[likely]] {
+      thread.last = &run;
+      ++thread.counts.allocated[size_class];
     }
-    return MallocAny(thread, size);
+    thread.gate.Leave();
+    return offset;
+  }
+  [[gnu::always_inline]] bool TryFree(HeapThread& thread, uint64_t offset) {
+    if (!thread.gate.Enter()) [[unlikely]] return false;
+    CurrentRun* run = thread.last;
+    if (offset - run->first >= run->span) run = &RunInHand(thread, offset);
+    bool done = FreeOwn(*run, offset);
+    if (done) [[likely]] {
+      thread.last = run;
+      ++thread.counts.freed[static_cast<size_t>(run - thread.current.data())];
+    }
+    thread.gate.Leave();
+    return done;
+  }
+
+  // Offsets of blocks, or a Status. Sizes up to 2^53.
+  int64_t Malloc(HeapThread& thread, uint64_t size) {
+    uint64_t offset = TryMalloc(thread, size);
+    return offset != 0 ? static_cast<int64_t>(offset) : MallocAny(thread, size);
   }
   int64_t Calloc(HeapThread& thread, uint64_t size);
   // `offset` 0 for a new block. The old block is untouched if it fails, and shrinking does not fail.
   int64_t Realloc(HeapThread& thread, uint64_t offset, uint64_t size);
   // `alignment` is a power of two, of the address.
   int64_t AlignedAlloc(HeapThread& thread, uint64_t alignment, uint64_t size);
-  [[gnu::always_inline]] int64_t Free(HeapThread& thread, uint64_t offset) {
-    uint64_t page = offset / kPageBytes;
-    Tag tag = page < space_.end() ? space_.tag(page) : Tag{};
-    if (tag.kind == TagKind::kRun && thread.gate.Enter()) [[likely]] {
-      bool done = FreeOwn(thread.current[tag.size_class], page - tag.distance, offset);
-      thread.counts.freed[tag.size_class] += done ? 1 : 0;
-      thread.gate.Leave();
-      if (done) [[likely]] return kDone;
-    }
-    return FreeAny(thread, offset);
-  }
+  int64_t Free(HeapThread& thread, uint64_t offset) { return TryFree(thread, offset) ? int64_t{kDone} : FreeAny(thread, offset); }
   int64_t UsableSize(HeapThread& thread, uint64_t offset);
 
   // Looks at everything and changes nothing; up to `most` findings.
@@ -181,15 +188,19 @@ class Heap {
   uint64_t TakePages(HeapThread& thread, uint64_t pages, uint64_t alignment, bool zeroed);
   int64_t FreeAny(HeapThread& thread, uint64_t offset);
   int64_t FreeSmall(HeapThread& thread, uint64_t offset, Tag tag);
-  // The frequent case, inside the gate: a block in use of the thread's own run. All others take the long way.
-  bool FreeOwn(CurrentRun& run, uint64_t head, uint64_t offset) {
-    if (run.head != head) return false;
+  // The thread's run of the class that the block would have; it may lie in another run.
+  CurrentRun& RunInHand(HeapThread& thread, uint64_t offset) const {
+    uint64_t page = offset / kPageBytes;
+    return thread.current[page < space_.end() ? space_.tag(page).size_class : 0];
+  }
+  // Inside the gate: a block in use of the thread's own run.
+  [[gnu::always_inline]] bool FreeOwn(CurrentRun& run, uint64_t offset) {
     uint64_t distance = offset - run.first;
+    if (distance >= run.span) [[unlikely]] return false;
     auto index = static_cast<uint32_t>((distance * run.inverse) >> 32);
-    if (distance >= kRunPages * kPageBytes || uint64_t{index} * run.size != distance || index >= run.blocks) return false;
-    if (!run.Has(index) || space_.node(run.head).freed_elsewhere.load(std::memory_order_acquire)) return false;
+    if (uint64_t{index} * run.size != distance || run.freed_elsewhere->load(std::memory_order_acquire)) [[unlikely]] return false;
+    if (!run.PutBack(index)) [[unlikely]] return false;
     ZeroBlock(base_ + offset, run.size);
-    run.PutBack(index);
     return true;
   }
   int64_t FreeBlock(HeapThread& thread, uint64_t head, uint32_t size_class, uint32_t index);

@@ -28,25 +28,29 @@ async function killed(path: string, images: number, lifeSeed: number): Promise<s
   return `${signal}${stderr}`
 }
 
-t.test(`a killed process leaves a heap with all of its blocks in the last image, seed ${seed}`, async t => {
-  const path = join(temporaryFolder(t), 'image')
-  let grown = 0
-  for (let life = 0; life < 12; life++) {
-    t.equal(await killed(path, 1 + ((seed + life * 7) % 11), seed + life), 'SIGKILL', `life ${life}`)
-    const image = readImage(path)
-    const { memory, heap } = openImage(image)
-    grown = Math.max(grown, heap.size)
-    for (const { offset } of image.blocks) heap.free(offset)
-    t.same(heap.check(), [], `life ${life}: ${image.blocks.length} blocks freed`)
-    t.equal(liveBlocks(heap), 0)
-    heap.quiesce()
-    const { size, metadata, free } = heap.statistics()
-    t.equal(metadata + free, size, 'nothing is lost')
-    heap.close()
-    memory.close()
-  }
-  t.equal(grown, imageCapacity, 'it has grown on the way')
-})
+t.test(
+  `a killed process leaves a heap with all of its blocks in the last image, seed ${seed}`,
+  { timeout: 120_000 },
+  async t => {
+    const path = join(temporaryFolder(t), 'image')
+    let grown = 0
+    for (let life = 0; life < 12; life++) {
+      t.equal(await killed(path, 1 + ((seed + life * 7) % 11), seed + life), 'SIGKILL', `life ${life}`)
+      const image = readImage(path)
+      const { memory, heap } = openImage(image)
+      grown = Math.max(grown, heap.size)
+      for (const { offset } of image.blocks) heap.free(offset)
+      t.same(heap.check(), [], `life ${life}: ${image.blocks.length} blocks freed`)
+      t.equal(liveBlocks(heap), 0)
+      heap.quiesce()
+      const { size, metadata, free } = heap.statistics()
+      t.equal(metadata + free, size, 'nothing is lost')
+      heap.close()
+      memory.close()
+    }
+    t.equal(grown, imageCapacity, 'it has grown on the way')
+  },
+)
 
 t.test('quiesce changes nothing in what is in order', async t => {
   const memory = NativeMemory.anonymous(2 * MiB)
