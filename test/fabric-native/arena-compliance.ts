@@ -107,6 +107,10 @@ export function arenaCompliance(t: Test, bed: ArenaBed): void {
     const copy = memory.copyPages(Uint32Array.of(2, 1))
     memory.view(2 * page, page).fill(8)
     t.equal(copy[0], 9, 'it is a copy')
+    const room = Buffer.alloc(3 * page)
+    t.equal(memory.copyPages(Uint32Array.of(2, 1), room).buffer, room.buffer, 'in the room that was given')
+    t.equal(room[0], 8)
+    t.equal(memory.copyPages(Uint32Array.of(0, 4), room).length, 4 * page, 'elsewhere if there is too little')
   })
 
   t.test(`${bed.name}: loaded pages are clean, and dirty once they change`, async t => {
