@@ -1,6 +1,8 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
@@ -79,4 +81,29 @@ t.test('large-index answers from an index larger than the JavaScript heap', { ti
     stdout,
     /^0: value of 0\n300000: value of 300000\n599999: value of 599999\n600000: undefined\nconsistent: true$/m,
   )
+})
+
+t.test('ordered-index is killed again and again and has every word in its order', { timeout: 120_000 }, async t => {
+  const home = t.testdir({})
+  const words = Array.from({ length: 1800 }, (_, index) => `word ${(index * 7919) % 1500}`)
+  writeFileSync(join(home, 'words'), words.join('\n'))
+  const files = ['words', 'arena', 'log'].map(name => join(home, name))
+  let [kills, reached] = [0, 0]
+  for (let last = ''; !last.startsWith('whole'); ) {
+    const program = spawn(process.execPath, [compiled('ordered-index'), ...files], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const exited = once(program, 'exit')
+    let lines = 0
+    for await (const line of createInterface({ input: program.stdout })) {
+      if (line.startsWith('opened')) t.match(line, /in order: true, heap consistent: true$/)
+      if (line.startsWith('checkpoint')) reached = Number(/: (\d+) of/.exec(line)?.[1])
+      if (++lines === 3 + ((kills * 5) % 11) && reached < 1400) program.kill('SIGKILL')
+      last = line
+    }
+    if ((await exited)[1] === 'SIGKILL') kills++
+  }
+  t.ok(kills > 5, `${kills} kills`)
+  const { stdout } = await run(process.execPath, [compiled('ordered-index'), ...files])
+  t.match(stdout, /^opened: 1500 words, in order: true, heap consistent: true\nwhole: 1500 words\n$/)
 })
