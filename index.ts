@@ -90,6 +90,7 @@ export {
   type ResyncOptions,
   type Transport,
   type TransportReason,
+  type UnpersistedPage,
   type Verification,
   type VerificationProgress,
   type VerifyOptions,

@@ -205,6 +205,11 @@ export const catalogue = {
     remedy: 'The cause holds the system error; the replica counts as failed from now on.',
     errno: errno.EIO,
   },
+  ERR_UNPERSISTED: {
+    meaning: 'Bytes of the pool were stored to and never persisted; a crash or another replica may not have them.',
+    remedy:
+      'Persist each range after storing to it. pool.findUnpersisted() tells the pages and bytes while the pool is open.',
+  },
   ERR_NATIVE_MISSING: {
     meaning: 'The native addon cannot be loaded.',
     remedy:

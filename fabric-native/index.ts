@@ -1,6 +1,7 @@
 export { type ArenaMemory, type Tracking, type TrackingReason, trackings } from './arena-memory.js'
 export { BufferArenaMemory, type BufferArenaOptions } from './buffer-arena-memory.js'
 export { BufferMemory, type BufferMemoryOptions } from './buffer-memory.js'
+export { type ChangedPages, changedPages } from './changed-pages.js'
 export { crc32c, pageChecksums } from './checksum.js'
 export {
   type ConnectOptions,

@@ -31,6 +31,7 @@ import type { ReplicaParts } from './replica-parts.js'
 import { toSignature } from './signature.js'
 import { StatusNote, statusPath } from './status-note.js'
 import type { Storage } from './storage.js'
+import type { Unpersisted } from './unpersisted.js'
 
 /** Everything a pool is made of, open and checked. */
 export interface Assembly {
@@ -42,6 +43,9 @@ export interface Assembly {
   readonly remotes: readonly RemoteReplica[]
   /** Pool size in bytes when it was put together, header page included: that of the smallest local replica. */
   readonly size: number
+  /** Of a pool that is checked for bytes that were never persisted. */
+  readonly unpersisted?: Unpersisted | undefined
+  readonly throwUnpersisted?: boolean | undefined
   /** True in a thread that got the pool from another. */
   readonly attached?: boolean
   /** Of a pool over directories, in the thread that opened it. */

@@ -26,6 +26,13 @@ export interface OpenPoolOptions {
    */
   readonly policy?: Policy
   readonly resync?: ResyncOptions
+  /**
+   * For debugging: lets `findUnpersisted` tell which bytes were stored to and never persisted. Costs a second copy of the pool in
+   * memory, and a copy of each range that is persisted.
+   */
+  readonly trackUnpersisted?: boolean
+  /** The same, and close() throws ERR_UNPERSISTED if there are any; the pool is closed all the same. */
+  readonly throwUnpersisted?: boolean
   readonly random?: Random
   readonly clock?: Clock
   readonly log?: Log

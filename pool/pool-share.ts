@@ -8,6 +8,7 @@ import type { Policy } from './policy.js'
 import type { Assembly } from './pool-assembly.js'
 import type { AttachRemote, RemoteReplica } from './remote-connector.js'
 import { ReplicaKeeper } from './replica-keeper.js'
+import { Unpersisted } from './unpersisted.js'
 
 /** A pool on its way to another thread of this process; can be posted to a worker. Good as long as the pool is open. */
 export interface PoolToken {
@@ -19,6 +20,8 @@ export interface PoolToken {
   readonly policy: Policy | undefined
   /** Of a pool with remote replicas. */
   readonly keeper: KeeperShare | undefined
+  /** Of a pool that is checked for bytes that were never persisted: what was. */
+  readonly persisted: MemoryToken | undefined
 }
 
 export type ReplicaToken =
@@ -37,7 +40,9 @@ export function shareAssembly(assembly: Assembly, size: number): PoolToken {
     tokens.set(remote, { name: remote.name, kept: remote.share() })
   }
   for (const replica of own) replica.share()
-  return { replicas: replicas.flatMap(replica => tokens.get(replica) ?? []), size, base, attributes, policy, keeper }
+  const persisted = assembly.unpersisted?.share()
+  const inOrder = replicas.flatMap(replica => tokens.get(replica) ?? [])
+  return { replicas: inOrder, size, base, attributes, policy, keeper, persisted }
 }
 
 function ownKeeper({ keeper }: Assembly): ReplicaKeeper {
@@ -52,7 +57,7 @@ function share(memory: Memory): MemoryToken {
 
 /** The same pool seen from this thread. Closing it leaves the owner's pool open. */
 export function attachAssembly(token: PoolToken, attachRemote?: AttachRemote): Assembly {
-  const { size, base, attributes, policy } = token
+  const { size, base, attributes, policy, persisted } = token
   const locals: LocalReplica[] = []
   const remotes: RemoteReplica[] = []
   let keeper: AttachedKeeper | undefined
@@ -67,7 +72,20 @@ export function attachAssembly(token: PoolToken, attachRemote?: AttachRemote): A
     })
     const [master, ...others] = locals
     if (!master) throw new RpmemError('ERR_ARGUMENT', 'the token of a pool names at least a master')
-    return { replicas, master, locals: others, remotes, size, base, attributes, policy, keeper, attached: true }
+    const unpersisted = persisted === undefined ? undefined : Unpersisted.attach(persisted, master.memory, base)
+    return {
+      replicas,
+      master,
+      locals: others,
+      remotes,
+      size,
+      base,
+      attributes,
+      policy,
+      keeper,
+      unpersisted,
+      attached: true,
+    }
   } catch (error) {
     void keeper?.close()
     for (const { memory } of locals) memory.close()

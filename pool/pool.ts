@@ -3,6 +3,7 @@ import { type PoolAttributes, RpmemError, systemClock } from '../core/index.js'
 import type { CopyOptions, Memory } from '../fabric-native/index.js'
 import { loadPoolSet, minimumPartSize, type PoolSet } from '../poolset/index.js'
 import { untilAborted } from './abortable.js'
+import { CheckedFanOut } from './checked-fan-out.js'
 import { Congestion } from './congestion.js'
 import { FanOut, type Reached } from './fan-out.js'
 import { KeptReplica } from './kept-replica.js'
@@ -20,6 +21,7 @@ import { Receipt, type ReplicaReceipt, type ReplicaStatus, receiptsOf, statusOf 
 import { isOutOfStep } from './recorded-replica.js'
 import type { AttachRemote } from './remote-connector.js'
 import type { Replica } from './replica.js'
+import { Unpersisted, type UnpersistedPage, unpersistedError } from './unpersisted.js'
 import { verifiable } from './verifiable.js'
 import { isEqualThroughout, type Verification, type VerifyOptions, verify } from './verification.js'
 
@@ -64,13 +66,15 @@ export class Pool extends EventEmitter<PoolEvents> {
    */
   static async create(source: string | PoolSet, options: CreatePoolOptions = {}): Promise<Pool> {
     const set = await toPoolSet(source)
-    return new this(await createAssembly(set, { storage: nativeStorage, setFile: fileOf(source), ...options }))
+    const assembly = await createAssembly(set, { storage: nativeStorage, setFile: fileOf(source), ...options })
+    return new this(await checked(assembly, options))
   }
 
   /** Opens all replicas, which must belong together. Errors of parts as openReplicaParts. Source: pmemobj_open(3). */
   static async open(source: string | PoolSet, options: OpenPoolOptions = {}): Promise<Pool> {
     const set = await toPoolSet(source)
-    return new this(await openAssembly(set, { storage: nativeStorage, setFile: fileOf(source), ...options }))
+    const assembly = await openAssembly(set, { storage: nativeStorage, setFile: fileOf(source), ...options })
+    return new this(await checked(assembly, options))
   }
 
   /**
@@ -92,7 +96,9 @@ export class Pool extends EventEmitter<PoolEvents> {
     this.#whole = assembly.size
     this.#policy = assembly.policy ?? noOptions
     this.#congestion = new Congestion(assembly.clock ?? systemClock)
-    this.#fanOut = new FanOut(assembly, (replica, error) => this.#lose(replica, error))
+    const lose = (replica: Replica, error: unknown) => this.#lose(replica, error)
+    const { unpersisted } = assembly
+    this.#fanOut = unpersisted ? new CheckedFanOut(assembly, lose, unpersisted) : new FanOut(assembly, lose)
     this.#journal = new PoolJournal({
       view: () => this,
       latencies: this.#fanOut.latencies,
@@ -325,8 +331,23 @@ export class Pool extends EventEmitter<PoolEvents> {
   }
 
   /**
+   * Which pages hold bytes that were stored to and never made durable on all replicas since: by a persist, or by a flush and a drain.
+   * Stores of whatever kind are found; bytes that were stored to and are as they were persisted are none. For debugging, of a pool
+   * that was opened with `trackUnpersisted`. As pmemcheck of PMDK does it for programs in C.
+   * @throws ERR_ARGUMENT for any other pool
+   */
+  findUnpersisted(): UnpersistedPage[] {
+    this.#assertUsable()
+    const { unpersisted } = this.#assembly
+    if (unpersisted) return unpersisted.find()
+    throw new RpmemError('ERR_ARGUMENT', 'the pool does not follow what is persisted', {
+      hint: 'Open it with the option trackUnpersisted.',
+    })
+  }
+
+  /**
    * Lets what is under way settle, then closes targets, local replicas and master and detaches all views. Idempotent.
-   * Source: pmemobj_close(3), rpmem_close(3).
+   * ERR_UNPERSISTED for a pool that was opened with `throwUnpersisted`. Source: pmemobj_close(3), rpmem_close(3).
    */
   close(): Promise<void> {
     this.#closing ??= this.#close()
@@ -343,6 +364,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     if (this.#pending > 0) await new Promise<void>(resolve => (this.#settled = resolve))
     const { remotes, locals, master, keeper } = this.#assembly
     keeper?.end()
+    const left = this.#leftUnpersisted()
     const outcomes = await Promise.allSettled([...remotes, ...locals].map(replica => replica.close()))
     // The record says that all is well only when it is.
     if (keeper) outcomes.push(...(await Promise.allSettled([keeper.close()])))
@@ -353,6 +375,15 @@ export class Pool extends EventEmitter<PoolEvents> {
     poolChannels.closed.publish({ pool: this })
     const failed = outcomes.find(outcome => outcome.status === 'rejected')
     if (failed) throw failed.reason
+    if (left.length > 0) throw unpersistedError(left)
+  }
+
+  /** What close() is to throw for. A memory that has failed has said so. */
+  #leftUnpersisted(): UnpersistedPage[] {
+    const { unpersisted, throwUnpersisted, attached } = this.#assembly
+    const left = unpersisted && throwUnpersisted && !attached && !this.#memory.failure ? unpersisted.find() : []
+    unpersisted?.close()
+    return left
   }
 
   /** The pool offset of a range that lies inside what the user may use. */
@@ -510,6 +541,22 @@ export class Pool extends EventEmitter<PoolEvents> {
     this.#state = 'failed'
     this.#journal.record('lost', replica.name, { error })
     this.#tellLoss({ replica: replica.name, kind: replica.kind, error })
+  }
+}
+
+/** With the debug check that the options ask for. */
+async function checked(assembly: Assembly, { trackUnpersisted, throwUnpersisted }: OpenPoolOptions): Promise<Assembly> {
+  if (!trackUnpersisted && !throwUnpersisted) return assembly
+  const { master, base, size, growth } = assembly
+  try {
+    return {
+      ...assembly,
+      throwUnpersisted,
+      unpersisted: Unpersisted.of(master.memory, base, growth?.reservation ?? size),
+    }
+  } catch (error) {
+    await new Pool(assembly).close()
+    throw error
   }
 }
 
