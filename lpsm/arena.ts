@@ -329,7 +329,9 @@ export class Arena extends EventEmitter<ArenaEvents> {
   /** The same, blocking until it is durable; checkpoints that are under way are finished first. */
   checkpointSync({ ratio }: CheckpointOptions = {}): CheckpointReceipt {
     const share = this.#ratio(ratio)
-    return this.#queue.perform(this.#commit(this.#take(), share))
+    const receipt = this.#queue.perform(this.#commit(this.#take(), share))
+    this.#folds.nudge()
+    return receipt
   }
 
   /**

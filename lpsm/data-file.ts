@@ -3,14 +3,14 @@ import type { ArenaFile } from './arena-file.js'
 import { pageSums } from './checksum.js'
 import { contentAt, type DataHeader, dataHeaderLayout } from './data-header.js'
 import type { RecordContent } from './log-record.js'
-import type { Work } from './operation.js'
+import { brief, type Work } from './operation.js'
 import { pause, readingSize } from './pause.js'
 import { encodeSlot, slotAt } from './slots.js'
 
 /** Replaces the header; durable when it has ended. */
 export function* writeDataHeader(file: ArenaFile, header: DataHeader, fields: Partial<DataHeader>): Work<DataHeader> {
   const fresh = { ...header, ...fields, change: header.change + 1 }
-  yield file.write(slotAt(fresh), [encodeSlot(dataHeaderLayout, fresh)], { sync: true })
+  yield brief(file.write(slotAt(fresh), [encodeSlot(dataHeaderLayout, fresh)], { sync: true }))
   return fresh
 }
 

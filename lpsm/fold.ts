@@ -6,7 +6,7 @@ import { writeDataHeader } from './data-file.js'
 import { contentAt, type DataHeader } from './data-header.js'
 import type { LogRecord } from './log-reading.js'
 import type { RecordContent } from './log-record.js'
-import type { Work } from './operation.js'
+import { brief, type Work } from './operation.js'
 import { extentOf, type ImageRun, imageRuns, newestImages } from './page-images.js'
 
 export interface FoldRequest {
@@ -42,7 +42,7 @@ export function* foldPages(request: FoldRequest, onHeader?: (header: DataHeader)
   let doneBytes = 0
   for (const runs of inSteps(imageRuns(images, stepPages))) {
     if (stopped?.()) return { header, base: undefined }
-    yield data.copy(log, runs.map(extentOf))
+    yield brief(data.copy(log, runs.map(extentOf)))
     doneBytes += pagesOf(runs) * pageSize
     onProgress?.(doneBytes, images.pages.length * pageSize)
   }

@@ -4,6 +4,8 @@ export interface Pending {
   readonly done: Promise<void>
   /** Blocks until it has ended, and throws its error. */
   join(): void
+  /** Waiting for it takes no longer than a checkpoint does. */
+  readonly brief?: boolean
 }
 
 /**
@@ -33,6 +35,12 @@ function attempt<Result>(work: Work<Result>, operation: Operation): IteratorResu
   }
   return work.next()
 }
+
+/** The same, for an operation that a program which does not return to the event loop may wait for. */
+export const brief = (operation: Operation): Operation => ({
+  run: () => operation.run(),
+  start: () => ({ ...operation.start(), brief: true }),
+})
 
 /** An operation that is over as soon as it was begun. */
 export const immediate = (run: () => void): Operation => ({

@@ -54,6 +54,13 @@ export class WorkQueue {
     for (let last = this.#tasks.at(-1); last; last = this.#tasks.at(-1)) this.#finish(last)
   }
 
+  /** For a program that does not return to the event loop: goes on with the first job if that takes no long wait. */
+  nudge(): void {
+    const [task] = this.#tasks
+    if (this.#stepping || this.#blocking || !task?.pending?.brief) return
+    this.#watch(task, this.#takeOver(task))
+  }
+
   #pending(work: Work): Pending {
     const { promise: done, resolve, reject } = withResolvers()
     done.catch(() => {})
