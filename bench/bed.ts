@@ -1,9 +1,11 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, openSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { LoopbackNodes } from '../cli/loopback-node.js'
-import { NativeMemory, type ProviderName } from '../fabric-native/index.js'
+import { type Memory, NativeMemory, type ProviderName } from '../fabric-native/index.js'
 import { Pool, RemotePool } from '../initiator/index.js'
+import { nativeStorage, type Policy } from '../pool/index.js'
 
 const nodes = ['a', 'b'] as const
 
@@ -30,8 +32,7 @@ export class Bed {
   }
 
   /** Where a pool without headers may be created on node a, mirrored from anonymous memory. */
-  place(size: number, lanes = 1): Place {
-    const memory = NativeMemory.anonymous(size)
+  place(size: number, lanes = 1, memory: Memory = NativeMemory.anonymous(size)): Place {
     const address = this.#loopback.address('a')
     const set = this.#makeSet('a', size)
     const options = (provider: ProviderName) => ({
@@ -50,14 +51,35 @@ export class Bed {
   }
 
   /** A local pool on /dev/shm with that many remote replicas. */
-  async pool(size: number, replicas: number): Promise<Pool> {
+  async pool(size: number, replicas: number, policy: Policy = {}): Promise<Pool> {
     const name = `local-${this.#sets++}`
     const remote = nodes.slice(0, replicas).map(node => {
       return `REPLICA ${this.#loopback.address(node)} ${this.#makeSet(node, size, '')}\n`
     })
     const file = join(this.#directory, `${name}.set`)
     writeFileSync(file, `PMEMPOOLSET\n${size} ${join(this.#directory, `${name}.part`)}\n${remote.join('')}`)
-    return Pool.create(file, { signature: 'BENCH', remote: { ssh: this.#ssh } })
+    const resync = { backOff: { firstMs: 1, mostMs: 5 } }
+    return Pool.create(file, { signature: 'BENCH', remote: { ssh: this.#ssh }, policy, resync })
+  }
+
+  /** A mapped file of /dev/shm, as the parts of a pool are. */
+  file(size: number): Memory {
+    const path = join(this.#directory, `file-${this.#sets++}`)
+    writeFileSync(path, '')
+    truncateSync(path, size)
+    return nativeStorage.map([{ fd: openSync(path, 'r+'), offset: 0, length: size }])
+  }
+
+  /** Kills the targets of the pool on node a and keeps them away; the function lets them come back. */
+  async lose(pool: Pool): Promise<() => Promise<void>> {
+    const [node] = nodes
+    const directory = this.#loopback.poolSetDir(node)
+    const away = `${directory}-away`
+    const lost = once(pool, 'replica-lost')
+    renameSync(directory, away)
+    for (const daemon of this.#loopback.daemons(node)) daemon.signal('SIGKILL')
+    await lost
+    return async () => renameSync(away, directory)
   }
 
   async close(): Promise<void> {

@@ -2,13 +2,15 @@ import { benchCheckpoint } from './checkpoint.js'
 import { benchHeap } from './heap.js'
 import { readOptions, usage } from './options.js'
 import { benchPersist } from './persist.js'
-import { checkpointReach, checkReach, heapReach, persistReach } from './reach.js'
+import { checkpointReach, checkReach, heapReach, persistReach, replicationReach } from './reach.js'
+import { benchReplication } from './replication.js'
 import { Report } from './row.js'
 
 const benches = {
   checkpoint: { run: benchCheckpoint, reach: checkpointReach },
   heap: { run: benchHeap, reach: heapReach },
   persist: { run: benchPersist, reach: persistReach },
+  replication: { run: benchReplication, reach: replicationReach },
 } as const
 
 const asked = readOptions(process.argv.slice(2))

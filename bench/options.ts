@@ -11,9 +11,10 @@ export interface BenchOptions {
 
 export const usage = `usage: npm run bench -- NAME [--json FILE] [--quick] [--check]
 
-  checkpoint  commits of changed pages by an arena, beside LMDB and SQLite, and the search for changed pages
-  heap        malloc and free in a volatile pool, beside Buffer's and two empty calls of the addon
-  persist     one persist and many, over each provider, beside a plain TCP exchange
+  checkpoint   commits of changed pages by an arena, beside LMDB and SQLite, and the search for changed pages
+  heap         malloc and free in a volatile pool, beside Buffer's and two empty calls of the addon
+  persist      one persist and many, over each provider, beside a plain TCP exchange
+  replication  what keeping replicas costs a pool, well and degraded, and how fast one comes back
 
   --json FILE  writes one JSON object a line
   --quick      fewer sizes and rounds

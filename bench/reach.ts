@@ -114,6 +114,23 @@ export const checkpointReach: readonly Reach[] = [
   atMost('find 1,000 changed pages in 1 GiB: below 1 ms', { mode: 'find 1000 in 1 GiB' }, 1, row => row.p50Us / 1000),
 ]
 
+const beside = (name: string, mode: string, limit: number): Reach => ({
+  name,
+  judge(rows) {
+    const row = find(rows, { bench: 'replication', mode })
+    return row && { seen: row.p50Us / row.floorUs, limit, pass: row.p50Us <= limit * row.floorUs }
+  },
+})
+
+export const replicationReach: readonly Reach[] = [
+  beside('persist of 64 B to a healthy pool: at most 1.05 × its two memories', 'healthy pool', 1.05),
+  ...['new pages', 'same page'].map(pages =>
+    beside(`degraded persist, ${pages}: at most a local one with the same map`, `degraded, ${pages}`, 1),
+  ),
+  beside('resync: at least 0.7 × the rate of streaming', 'resync', 1 / 0.7),
+  beside('verify of equal replicas: at most 1.5 × checksums alone', 'verify', 1.5),
+]
+
 /** Prints a line for each claim; true if all that could be judged hold and none is missing. */
 export function checkReach(reaches: readonly Reach[], rows: readonly Row[]): boolean {
   const verdicts = reaches.map(reach => ({ reach, verdict: reach.judge(rows) }))

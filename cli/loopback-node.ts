@@ -91,6 +91,8 @@ export class LoopbackNodes {
 
   #serve(client: Connection, ends: ConnectionEnds): void {
     this.#connections.add(client)
+    // As sshd does: answers of few bytes must not wait for an acknowledgement.
+    ;(client as NoDelay).setNoDelay(true)
     let user = ''
     client.on('authentication', context => {
       user = context.username
@@ -121,6 +123,9 @@ export class LoopbackNodes {
     return this.#userKey.verify(context.blob, context.signature, context.hashAlgo) === true
   }
 }
+
+/** The types of ssh2 do not know the method. */
+type NoDelay = Connection & { setNoDelay(noDelay: boolean): void }
 
 function parsed(key: string): ParsedKey {
   const result = utils.parseKey(key)

@@ -56,6 +56,11 @@ export class AttachedReplica extends RecordedReplica {
     return this.#board.phase === phases.synced
   }
 
+  /** A pool that is closed is no matter of recording. */
+  get receives(): boolean {
+    return this.#board.phase !== phases.away || this.#options.board.isClosed
+  }
+
   get method(): DurabilityMethod {
     return this.#remote?.method ?? 'msync'
   }

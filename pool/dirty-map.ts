@@ -24,7 +24,7 @@ const pagesPerChunk = 504 * 8
 const checksumSize = 4
 
 /** Words that threads share, in front of the base and the bits. */
-const word = { stamp: 0, whole: 1, dirtyPages: 2, count: 4 } as const
+const word = { stamp: 0, whole: 1, dirtyPages: 2, edition: 3, count: 4 } as const
 const sharedHeaderSize = 4 * word.count + 16
 const bitsSize = 504
 
@@ -113,6 +113,11 @@ export class DirtyMap {
   /** Id of the generation in which the replica was last known to be. */
   get base(): string {
     return toHex(this.#baseId)
+  }
+
+  /** Changes whenever what the map says of the replica as a whole does: base, stamp, whether it is whole. */
+  get edition(): number {
+    return this.#words[word.edition] ?? 0
   }
 
   /** A replica of generation `base` misses what the map says and nothing else. */
@@ -205,14 +210,16 @@ export class DirtyMap {
     // A page may be marked here that never reached the media.
     if (this.#memory.failure) throw this.#memory.failure
     const last = Math.floor((Math.min(to, alignUp(this.#poolSize, pageSize)) - 1) / pageSize)
-    const changed = new Set<number>()
+    let changed: Set<number> | undefined
     for (let page = Math.floor(from / pageSize); page <= last; page++) {
       if (this.#isDirty(page) === dirty) continue
       this.#turn(page, dirty)
+      changed ??= new Set()
       changed.add(Math.floor(page / pagesPerChunk))
     }
+    if (!changed) return
     for (const chunk of changed) this.#writeChunk(chunk)
-    if (changed.size > 0) this.#memory.drain()
+    this.#memory.drain()
   }
 
   get #stamp(): number {
@@ -227,6 +234,7 @@ export class DirtyMap {
     this.#words[word.stamp] = stamp
     this.#words[word.whole] = whole ? 1 : 0
     this.#baseId.set(fromHex(base))
+    this.#words[word.edition] = this.edition + 1
   }
 
   #turn(page: number, dirty: boolean): void {

@@ -31,6 +31,8 @@ interface Round {
   begun: boolean
   /** Kept replicas that are being brought up to date: they get what is persisted, and count for nothing yet. */
   uncounted: number
+  /** By bit: remote replicas that are away, so that what they miss was recorded and nothing sent. */
+  away: number
   /** What a replica misses could not be recorded: the operation must not succeed. */
   unrecorded: boolean
 }
@@ -57,7 +59,11 @@ export class FanOut {
   readonly #lost = new Map<Replica, unknown>()
   /** Of persists, by remote replica, in their order. */
   readonly #latencies: readonly LatencyHistogram[]
+  /** Of the remote replicas, those that may be away. */
+  readonly #recorded: readonly (RecordedReplica | undefined)[]
   #goAlone: (() => void) | undefined
+  /** What the replicas in step reach, until one of them steps. */
+  #levels: { readonly inStep: number; readonly deep: boolean; readonly levels: Level[] } | undefined
   /** Called when a kept replica has come into step. */
   readonly #waiting = new Set<() => void>()
 
@@ -74,6 +80,7 @@ export class FanOut {
     this.#latencies = this.#remotes.map(() => new LatencyHistogram())
     this.#onLost = onLost
     this.#goAlone = assembly.goAlone
+    this.#recorded = this.#remotes.map(replica => (replica instanceof RecordedReplica ? replica : undefined))
   }
 
   /** Replicas that have failed, and how. */
@@ -179,6 +186,7 @@ export class FanOut {
 
   /** A kept replica has come into step, or fallen out of it. */
   stepped(): void {
+    this.#levels = undefined
     for (const listener of [...this.#waiting]) listener()
   }
 
@@ -189,9 +197,11 @@ export class FanOut {
 
   /** Not every replica holds it: are those that do enough? */
   #judge(round: Round, options: FanOutOptions): Reached {
-    const levels = this.#levels(round, options)
+    const levels = round.failures ? this.#levelsAfter(round.failures, options) : this.#levelsNow(options.deep === true)
     const terms = this.#termsFor(options)
-    const enough = levels.filter(level => reaches(level, terms.level)).length >= terms.minDurable
+    let holding = 0
+    for (const level of levels) if (reaches(level, terms.level)) holding++
+    const enough = holding >= terms.minDurable
     if (round.master && !round.unrecorded && enough && round.failures?.every(({ kept }) => kept) !== false)
       return levels
     throw this.#verdict(round)
@@ -227,11 +237,23 @@ export class FanOut {
     })
   }
 
-  #levels({ failures }: Round, options: FanOutOptions): Level[] {
+  #levelsAfter(failures: readonly ReplicaFailure[], options: FanOutOptions): Level[] {
     return this.#replicas.map(replica => {
-      const failed = failures?.some(failure => failure.replica === replica.name)
+      const failed = failures.some(failure => failure.replica === replica.name)
       return failed || isOutOfStep(replica) ? 'none' : levelOf(replica.method, options.deep === true)
     })
+  }
+
+  /** A degraded pool asks this for every persist. */
+  #levelsNow(deep: boolean): Level[] {
+    let inStep = 0
+    for (let index = 0; index < this.#recorded.length; index++) {
+      if (this.#recorded[index]?.inStep !== false) inStep |= 1 << index
+    }
+    if (this.#levels?.inStep === inStep && this.#levels.deep === deep) return this.#levels.levels
+    const levels = this.#levelsAfter([], { deep })
+    if (this.#recorded.length < bits) this.#levels = { inStep, deep, levels }
+    return levels
   }
 
   #outOfStep(): string[] {
@@ -247,13 +269,21 @@ export class FanOut {
     this.announce()
     const round = newRound(at, length)
     if (this.#isLost(round, this.#master)) return round
-    if (this.#remotes.length > 0) round.startMs = this.#clock.nowMs()
     const owing = !stored || options.deep === true
     const quick = length <= this.#quickBytes
     if (owing && quick) this.#persistMaster(round, at, length, options)
     else if (this.#memory.failure) this.#fail(round, this.#master, this.#memory.failure)
     if (!round.master) return round
-    for (const replica of this.#remotes) round.remotes.push(this.#start(round, replica, at, length, options))
+    let startMs = 0
+    for (let index = 0; index < this.#remotes.length; index++) {
+      const recorded = this.#recorded[index]
+      if (recorded && index < bits && !recorded.receives) this.#skip(round, recorded, index)
+      else {
+        startMs ||= this.#clock.nowMs()
+        round.remotes[index] = this.#start(round, this.#remotes[index] as Replica, at, length, options)
+      }
+    }
+    round.startMs = startMs
     if (owing && !quick) {
       if (away) this.#startAway(round, this.#master, at, length, options)
       else this.#persistMaster(round, at, length, options)
@@ -263,6 +293,13 @@ export class FanOut {
       else this.#start(round, replica, at, length, options)
     }
     return round
+  }
+
+  /** To ask a replica that is away and to catch its refusal would cost more than the persist. */
+  #skip(round: Round, replica: RecordedReplica, index: number): void {
+    round.uncounted++
+    round.away |= 1 << index
+    this.#missed(round, replica)
   }
 
   #persistMaster(round: Round, at: number, length: number, options: PersistOptions): void {
@@ -343,12 +380,17 @@ export class FanOut {
       else replica.missFlushed(round.drained)
     } catch (error) {
       round.unrecorded = true
-      round.failures?.push({ replica: `what ${replica.name} misses`, error, kept: false })
+      round.failures ??= []
+      round.failures.push({ replica: `what ${replica.name} misses`, error, kept: false })
     }
   }
 
   #verdict(round: Round): unknown {
     const failures = round.failures ?? []
+    for (const [index, replica] of this.#remotes.entries()) {
+      if (index >= bits || !(round.away & (1 << index))) continue
+      failures.push({ replica: replica.name, error: replica.failure ?? notConnected(replica.name), kept: true })
+    }
     if (failures.length === 0) return tooFew(this.#outOfStep())
     // A mistake of the caller meets every replica; told once, it is clearer than as a failure to persist.
     if (failures.every(({ error, kept }) => !kept && !isFailureOfReplica(error))) return failures[0]?.error
@@ -373,8 +415,15 @@ const newRound = (at = 0, length = 0, drained?: number): Round => ({
   master: true,
   begun: false,
   uncounted: 0,
+  away: 0,
   unrecorded: false,
 })
+
+/** Of a number that can be shifted without care. */
+const bits = 31
+
+const notConnected = (name: string): RpmemError =>
+  new RpmemError('ERR_TARGET_LOST', `${name} is not connected`, { durability: 'none' })
 
 const tooFew = (replicas: string[]): RpmemError =>
   new RpmemError('ERR_PERSIST', `not enough replicas are in step; out of step: ${replicas.join(', ')}`, {

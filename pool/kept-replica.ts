@@ -76,6 +76,10 @@ export class KeptReplica extends RecordedReplica {
     return this.#state === 'synced'
   }
 
+  get receives(): boolean {
+    return this.#remote !== undefined && (this.#state === 'synced' || this.#state === 'syncing')
+  }
+
   get method(): DurabilityMethod {
     return this.#method
   }
@@ -205,7 +209,7 @@ export class KeptReplica extends RecordedReplica {
   }
 
   protected override live(): RemoteReplica {
-    if (this.#remote && (this.#state === 'synced' || this.#state === 'syncing')) return this.#remote
+    if (this.#remote && this.receives) return this.#remote
     throw this.#failure ?? new RpmemError('ERR_TARGET_LOST', `${this.name} is not connected`, { durability: 'none' })
   }
 

@@ -44,6 +44,7 @@ export class Pool extends EventEmitter<PoolEvents> {
   readonly #assembly: Assembly
   readonly #fanOut: FanOut
   readonly #journal: PoolJournal
+  #lastReached: { readonly reached: Reached; readonly receipts: readonly ReplicaReceipt[] } | undefined
   #wholePlain: readonly ReplicaReceipt[] | undefined
   #wholeDeep: readonly ReplicaReceipt[] | undefined
   readonly #base: number
@@ -481,7 +482,11 @@ export class Pool extends EventEmitter<PoolEvents> {
   #receipt(reached: Reached, { deep = false }: PoolPersistOptions): Receipt {
     this.#sequence++
     if (reached === undefined) return new Receipt(this.#sequence, deep ? this.#deep : this.#plain)
-    return new Receipt(this.#sequence, receiptsOf(this.#assembly.replicas, deep, reached))
+    // A degraded pool reaches the same again and again.
+    if (this.#lastReached?.reached !== reached) {
+      this.#lastReached = { reached, receipts: receiptsOf(this.#assembly.replicas, deep, reached) }
+    }
+    return new Receipt(this.#sequence, this.#lastReached.receipts)
   }
 
   /** Of what every replica holds; made again when a replica comes back on other storage. */
@@ -496,6 +501,7 @@ export class Pool extends EventEmitter<PoolEvents> {
   }
 
   #changed(change: ReplicaChange): void {
+    this.#lastReached = undefined
     this.#wholePlain = undefined
     this.#wholeDeep = undefined
     this.#fanOut.stepped()

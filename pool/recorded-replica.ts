@@ -29,6 +29,8 @@ export abstract class RecordedReplica implements RemoteReplica {
   readonly #book: ReplicaBook
   /** Flushed and not drained: whether the target has it is known only after the drain. */
   readonly #owed = new Map<number, { from: number; to: number }>()
+  /** Until the map or the lineage change again, nothing more has to be declared. */
+  #declared = { edition: -1, generation: -1 }
 
   constructor(book: ReplicaBook) {
     this.name = book.name
@@ -37,6 +39,8 @@ export abstract class RecordedReplica implements RemoteReplica {
 
   abstract readonly state: KeptState
   abstract readonly inStep: boolean
+  /** It can be given what is persisted; otherwise that is to be recorded at once. */
+  abstract readonly receives: boolean
   abstract readonly method: DurabilityMethod
   abstract readonly transport: Transport | undefined
   abstract readonly failure: Error | undefined
@@ -130,12 +134,15 @@ export abstract class RecordedReplica implements RemoteReplica {
 
   /** Only a copy that misses something is another one than ours. */
   #declare(): void {
-    const { map, lineage } = this.#book
+    const { map, lineage, board } = this.#book
     if (map.isEmpty) return
-    lineage.refresh()
-    const before = lineage.current.id
-    if (map.base === before || map.base === unknownBase) lineage.begin('replica lost')
-    if (map.base === unknownBase) map.rebase(before, false)
+    if (this.#declared.edition !== map.edition || this.#declared.generation !== board.generation) {
+      lineage.refresh()
+      const before = lineage.current.id
+      if (map.base === before || map.base === unknownBase) lineage.begin('replica lost')
+      if (map.base === unknownBase) map.rebase(before, false)
+      this.#declared = { edition: map.edition, generation: board.generation }
+    }
     if (this.inStep) this.fallOut()
   }
 

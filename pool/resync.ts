@@ -33,8 +33,8 @@ export interface ResyncRequest {
   readonly ended: () => Error | undefined
 }
 
-/** One request for checksums covers this much; its answer fits one control frame. */
-const compareSpan = 64 * 1024 * KiB
+/** One request for checksums covers this much: while it is hashed here nothing else happens in this thread. */
+const compareSpan = 4 * 1024 * KiB
 const compareBlock = 64 * KiB
 /** Sent at once and verified together. */
 const copySpan = 1024 * KiB
@@ -44,12 +44,18 @@ const copiesAtOnce = 2
 export async function compare(request: ResyncRequest): Promise<void> {
   const { memory, base, size, map, keeping } = request
   const pace = new Pace(request, 'comparing', size - base)
-  for (let offset = base; offset < size; offset += compareSpan) {
-    const length = Math.min(compareSpan, size - offset)
-    const theirs = await keeping.sums(offset, length, compareBlock)
+  const lengthAt = (offset: number) => Math.min(compareSpan, size - offset)
+  const ask = (offset: number) => asked(keeping.sums(offset, lengthAt(offset), compareBlock))
+  let next = base < size ? ask(base) : undefined
+  for (let offset = base; next; offset += compareSpan) {
+    const [length, answer] = [lengthAt(offset), next]
+    // Both ends are at work at the same time.
+    next = offset + compareSpan < size ? ask(offset + compareSpan) : undefined
+    const ours = blockSums(memory, offset, length, compareBlock)
+    const theirs = await answer
     const ended = request.ended()
     if (ended) throw ended
-    const differing = differingBlocks(blockSums(memory, offset, length, compareBlock), theirs)
+    const differing = differingBlocks(ours, theirs)
     request.board.locked(() => {
       for (const index of differing) {
         const at = offset + index * compareBlock
@@ -60,10 +66,16 @@ export async function compare(request: ResyncRequest): Promise<void> {
   }
 }
 
+/** One that fails before anybody awaits it is no bug. */
+function asked<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {})
+  return promise
+}
+
 /**
- * Sends what the map says is missing, until nothing is, while the program goes on writing. A page is cleared when the target,
- * after it made the page durable, has shown the checksum that the master's page has at that moment; one that changes meanwhile
- * is sent again, in smaller and smaller blocks.
+ * Sends what the map says is missing, until nothing is, while the program goes on writing. A block is cleared when the target,
+ * after it made the block durable, has shown the checksum that the master's has at that moment; one that changes meanwhile is
+ * sent again, in smaller and smaller blocks.
  */
 export async function copyMissing(request: ResyncRequest): Promise<void> {
   const { map } = request
@@ -71,33 +83,34 @@ export async function copyMissing(request: ResyncRequest): Promise<void> {
   for (let span = copySpan; !map.isEmpty; span = Math.max(pageSize, span / 4)) {
     const ranges = map.ranges(span)
     const worker = async () => {
-      for (const range of ranges) await copyOne(request, pace, range)
+      for (const range of ranges) await copyOne(request, pace, range, Math.min(compareBlock, span))
     }
     await Promise.all(Array.from({ length: copiesAtOnce }, worker))
   }
 }
 
-async function copyOne(request: ResyncRequest, pace: Pace, { offset, length }: Range): Promise<void> {
+async function copyOne(request: ResyncRequest, pace: Pace, range: Range, block: number): Promise<void> {
+  const { offset, length } = range
   const { memory, map, replica, keeping } = request
   const ended = request.ended()
   if (ended) throw ended
   await replica.start(offset, length, relaxed).finish()
-  const theirs = await keeping.sums(offset, length, pageSize)
+  const theirs = await keeping.sums(offset, length, block)
   // What another thread stored before it marks a page is compared; what it stores later it marks later.
   request.board.locked(() => {
-    const differing = new Set(differingBlocks(blockSums(memory, offset, length, pageSize), theirs))
-    for (const { first, count } of equalRuns(differing, Math.ceil(length / pageSize))) {
-      const at = offset + first * pageSize
-      map.clear(at, Math.min(count * pageSize, offset + length - at))
+    const differing = new Set(differingBlocks(blockSums(memory, offset, length, block), theirs))
+    for (const { first, count } of equalRuns(differing, Math.ceil(length / block))) {
+      const at = offset + first * block
+      map.clear(at, Math.min(count * block, offset + length - at))
     }
   })
   await pace.moved(length)
 }
 
-function* equalRuns(differing: ReadonlySet<number>, pages: number): Generator<{ first: number; count: number }> {
-  for (let first = 0; first < pages; first++) {
+function* equalRuns(differing: ReadonlySet<number>, blocks: number): Generator<{ first: number; count: number }> {
+  for (let first = 0; first < blocks; first++) {
     let count = 0
-    while (first + count < pages && !differing.has(first + count)) count++
+    while (first + count < blocks && !differing.has(first + count)) count++
     if (count > 0) yield { first, count }
     first += count
   }

@@ -59,7 +59,8 @@ export const differingBytes = ({ differing }: Verification): number =>
   differing.reduce((sum, { length }) => sum + length, 0)
 
 const block = 64 * KiB
-const span = 16 * MiB
+/** While it is hashed here nothing else happens in this thread. */
+const span = 4 * MiB
 const mostSent = MiB
 /** A block that the program is writing to may differ for a moment; one that differs so often in a row does differ. */
 const looks = 8
@@ -116,8 +117,11 @@ function* spansOf(ranges: readonly Range[]): Generator<Range> {
 
 async function differingIn(request: VerificationRequest, replica: Verifiable, whole: Range): Promise<Range[]> {
   const { offset, length } = whole
-  const theirs = await replica.sums(offset, length, block)
-  const suspects = differingBlocks(blockSums(request.master, offset, length, block), theirs)
+  const asked = replica.sums(offset, length, block)
+  // It may fail before it is awaited: the master is hashed meanwhile.
+  asked.catch(() => {})
+  const ours = blockSums(request.master, offset, length, block)
+  const suspects = differingBlocks(ours, await asked)
   if (request.quiet) return runsOf(suspects, whole)
   const differing: Range[] = []
   for (const index of suspects) {
