@@ -1,75 +1,12 @@
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { pageSize } from '../../core/index.js'
 import { sameBytes } from '../fixture/same-bytes.js'
-import { temporaryFolder } from '../fixture/temporary-folder.js'
-import { Child } from './child.js'
-import { type Network, networksAreAllowed, networksCanBeBad, SeparateHosts } from './separate-hosts.js'
-import { localSet, TargetHost } from './target-host.js'
+import { HostLab, linesUntil } from './host-lab.js'
+import { type Network, networksAreAllowed, networksCanBeBad } from './separate-hosts.js'
 
 const skip = networksAreAllowed() ? false : 'no network namespaces can be made here, so there are no separate hosts'
 const noBadness = networksCanBeBad() ? false : 'the kernel cannot delay and lose packets (netem)'
-
-/** A pool set on the initiator, mirrored to two targets, each a host with an sshd and a daemon of its own. */
-class Lab {
-  readonly hosts: SeparateHosts
-  readonly targets: readonly TargetHost[]
-  readonly folder: string
-  readonly #t: Test
-
-  private constructor(t: Test, hosts: SeparateHosts, targets: readonly TargetHost[]) {
-    this.#t = t
-    this.hosts = hosts
-    this.targets = targets
-    this.folder = temporaryFolder(t, 'rpmem-initiator')
-    localSet(this.folder, `8M ${this.master}`, ...targets.map(target => target.replica('x', [['8M', 'part']])))
-  }
-
-  static async start(t: Test, network: Network): Promise<Lab> {
-    const hosts = new SeparateHosts(t, 2, network)
-    const targets: TargetHost[] = []
-    for (const { address, on } of hosts.targets) targets.push(await TargetHost.start(t, { listen: address, by: on }))
-    return new Lab(t, hosts, targets)
-  }
-
-  get master(): string {
-    return join(this.folder, 'master')
-  }
-
-  get expected(): string {
-    return join(this.folder, 'expected')
-  }
-
-  initiator(how: 'create' | 'keep'): Child {
-    const ssh = this.targets.map(({ options }) => options.ssh)
-    const options = {
-      ...this.targets[0]?.options,
-      command: this.targets.map(({ options }) => options.command),
-      ssh: {
-        ...ssh[0],
-        knownHostsFiles: ssh.flatMap(({ knownHostsFiles }) => knownHostsFiles),
-        identityFiles: ssh.flatMap(({ identityFiles }) => identityFiles),
-      },
-    }
-    const args = [how, join(this.folder, 'pool.set'), this.expected, JSON.stringify(options)]
-    return new Child(this.#t, 'hosts-child.js', args, this.hosts.onInitiator)
-  }
-
-  replicas(): Buffer[] {
-    return this.targets.map(target => target.content('x', 'part').subarray(pageSize))
-  }
-}
-
-/** The lines that the child says up to one that matches, or to the end. */
-async function linesUntil(child: Child, last: RegExp): Promise<string[]> {
-  const lines: string[] = []
-  for (let line = await child.line(); line !== undefined; line = await child.line()) {
-    lines.push(line)
-    if (last.test(line)) break
-  }
-  return lines
-}
 
 const networks: readonly (readonly [name: string, network: Network, skip: string | false])[] = [
   ['IPv4', {}, skip],
@@ -80,7 +17,7 @@ const networks: readonly (readonly [name: string, network: Network, skip: string
 
 for (const [name, network, reason] of networks) {
   t.test(`what is persisted is on both targets, hosts of their own: ${name}`, { skip: reason }, async t => {
-    const lab = await Lab.start(t, network)
+    const lab = await HostLab.start(t, network)
     const child = lab.initiator('create')
     t.equal(await child.line(), 'local tcp tcp', child.errors)
     t.equal(await child.line(), 'closed', child.errors)
@@ -97,7 +34,7 @@ for (const [name, network] of [
   ['IPv6 only, packets of at most 1280 bytes', { family: 6, mtu: 1280 }],
 ] as const) {
   t.test(`a target that is cut off for a while comes back in step: ${name}`, { skip }, async t => {
-    const lab = await Lab.start(t, network)
+    const lab = await HostLab.start(t, network)
     const creating = lab.initiator('create')
     t.equal(await creating.ended, 0, creating.errors)
     const child = lab.initiator('keep')

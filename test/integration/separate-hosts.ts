@@ -48,6 +48,10 @@ export interface RemoteHost {
   /** From now on nothing arrives, and nobody is told. */
   cut(): void
   mend(): void
+  /** Nothing that this end sends arrives any more, and nobody is told; what the other end sends does. */
+  drop(end: 'target' | 'initiator'): void
+  /** Both ends are heard again. */
+  hear(): void
 }
 
 /**
@@ -84,12 +88,24 @@ export class SeparateHosts {
         : [`10.213.${77 + number}.2`, `10.213.${77 + number}.1`, 30]
     setUp(this.#initiator, cable, `${near}/${bits}`, network)
     setUp(target, cable, `${far}/${bits}`, network)
+    const whole = network.family === 6 ? 128 : 32
+    const ends = {
+      initiator: { host: this.#initiator, other: `${far}/${whole}` },
+      target: { host: target, other: `${near}/${whole}` },
+    }
     const turn = (state: 'up' | 'down') => ip('-n', target, 'link', 'set', cable, state)
     return {
       address: far,
       on: ['ip', 'netns', 'exec', target],
       cut: () => turn('down'),
       mend: () => turn('up'),
+      drop: end => ip('-n', ends[end].host, 'route', 'replace', 'blackhole', ends[end].other),
+      hear: () => {
+        for (const { host, other } of Object.values(ends)) {
+          const has = ip('-n', host, 'route', 'show', 'type', 'blackhole', other).toString().trim() !== ''
+          if (has) ip('-n', host, 'route', 'delete', 'blackhole', other)
+        }
+      },
     }
   }
 }

@@ -9,6 +9,8 @@ interface Event {
   readonly owner: Owner
   readonly run: () => void
   cancelled: boolean
+  /** Cancels what stands in its place since a sleep. */
+  moved: (() => void) | undefined
 }
 
 /** Time that passes only when the simulation says so. Events of one moment happen in the order in which they were asked for. */
@@ -16,6 +18,7 @@ export class SimClock {
   #nowMs = 0
   #made = 0
   #events: Event[] = []
+  #awakeAtMs = 0
   #ran = 0
 
   get nowMs(): number {
@@ -27,13 +30,39 @@ export class SimClock {
     return this.#ran
   }
 
+  /** The machine of the initiator stands still: whatever it would do or hear comes after that. */
+  sleep(forMs: number): void {
+    this.#awakeAtMs = Math.max(this.#awakeAtMs, this.#nowMs + forMs)
+    for (const event of this.#events.filter(({ owner }) => owner === 'initiator')) {
+      event.cancelled = true
+      const cancel = this.at(event.atMs - this.#nowMs, 'initiator', event.run)
+      event.moved = cancel
+    }
+  }
+
+  get asleep(): boolean {
+    return this.#nowMs < this.#awakeAtMs
+  }
+
+  get awakeAtMs(): number {
+    return this.#awakeAtMs
+  }
+
+  /** Another process has no part in the sleep of the one before it. */
+  wake(): void {
+    this.#awakeAtMs = 0
+  }
+
   at(delayMs: number, owner: Owner, run: () => void): () => void {
-    const event: Event = { atMs: this.#nowMs + Math.max(0, delayMs), order: this.#made++, owner, run, cancelled: false }
+    const soonestMs = owner === 'initiator' ? this.#awakeAtMs : 0
+    const atMs = Math.max(this.#nowMs + Math.max(0, delayMs), soonestMs)
+    const event: Event = { atMs, order: this.#made++, owner, run, cancelled: false, moved: undefined }
     let index = this.#events.length
     while (index > 0 && isLater(this.#events[index - 1], event)) index--
     this.#events.splice(index, 0, event)
     return () => {
       event.cancelled = true
+      event.moved?.()
     }
   }
 

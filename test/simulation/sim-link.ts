@@ -99,7 +99,7 @@ export class SimLink implements RemoteReplica {
   broken(): void {
     const { clock, dice, wire } = this.#target
     const tell = () => {
-      if (!wire.toInitiator) clock.at(500, 'world', tell)
+      if (!wire.toInitiator || clock.asleep) clock.at(500, 'world', tell)
       else this.#lose(new RpmemError('ERR_TARGET_LOST', 'the connection was reset'))
     }
     clock.at(dice.between(0, 5), 'world', tell)
@@ -170,7 +170,7 @@ export class SimLink implements RemoteReplica {
   /** What a cut wire holds up arrives later, in its order. */
   #deliver(way: 'toTarget' | 'toInitiator', key: string): void {
     const { clock, wire } = this.#target
-    if (!wire[way]) {
+    if (!wire[way] || (way === 'toInitiator' && clock.asleep)) {
       clock.at(250, 'world', () => this.#deliver(way, key))
       return
     }
@@ -183,11 +183,15 @@ export class SimLink implements RemoteReplica {
   /** Either end notices in its time that nothing comes from the other. */
   #watch(): void {
     const { clock, wire } = this.#target
-    let silentMs = 0
+    let [silentMs, sleptMs] = [0, 0]
     const stepMs = noticeMs / 2
     const look = () => {
       if (this.failure) return
       if (!this.#lives()) return this.#leave()
+      sleptMs = clock.asleep ? sleptMs + stepMs : 0
+      // The daemon gives up on an initiator that says nothing; one that sleeps notices nothing.
+      if (sleptMs > silenceMs) this.#target.abandon(this)
+      if (clock.asleep) return void clock.at(stepMs, 'world', look)
       silentMs = wire.toTarget && wire.toInitiator && !this.#target.paused ? 0 : silentMs + stepMs
       if (silentMs >= noticeMs) this.#lose(new RpmemError('ERR_TARGET_LOST', 'the target has been silent'))
       else clock.at(stepMs, 'world', look)

@@ -92,6 +92,13 @@ export class SimTarget {
     if (this.#session === session) this.#session = undefined
   }
 
+  /** The daemon ends a session of which it hears nothing. */
+  abandon(session: SimLink): void {
+    if (this.#session !== session) return
+    this.#session = undefined
+    session.broken()
+  }
+
   /** SIGKILL of the daemon: the page cache keeps what was stored. A poisoned mapping is mapped anew. */
   kill(): void {
     this.#end()
@@ -117,10 +124,16 @@ export class SimTarget {
     this.#end()
     const record = this.record.read()
     if (!record || record.syncing) return false
+    this.record.full = false
     const id = Buffer.from(this.dice.bytes(16)).toString('hex')
     const begun = { id, since: '2026-01-01T00:00:00.000Z', writer: `${this.name} 1`, why: 'promoted' as const }
     this.record.write({ ...record, lineage: descend(record.lineage, begun) })
     return true
+  }
+
+  /** A full disk takes no record. */
+  turnFull(): void {
+    this.record.full = !this.record.full
   }
 
   turnWire(way: 'toTarget' | 'toInitiator'): void {

@@ -86,6 +86,7 @@ class World {
       await this.#clock.runUntil(this.#clock.nowMs + this.#pauseMs())
       if (this.#broken) throw this.#broken
       if (this.#dice.once(4)) await this.#fault()
+      else if (this.#clock.asleep) continue
       else if (this.#initiator.pool) this.#write(this.#initiator.pool)
       else await this.#start()
     }
@@ -192,8 +193,10 @@ class World {
       ],
       [`${target.name} gets slow or fast`, () => target.slow(this.#dice.pick([0, 30, 900]))],
       [`the disk of ${target.name} will fail`, () => target.spoilDisk()],
-      ['the initiator loses its power', () => this.#initiator.crash(true)],
-      ['the program is killed', () => this.#initiator.crash(false)],
+      [`the disk of ${target.name} gets full or free`, () => target.turnFull()],
+      ['the initiator sleeps', () => this.#clock.sleep(this.#dice.pick([300, 2000, 8000, 90_000]))],
+      ['the initiator loses its power', () => this.#crash(true)],
+      ['the program is killed', () => this.#crash(false)],
       ['the program ends', () => this.#close()],
       ['the disk of the initiator gets full or free', () => this.#initiator.disk.turnFull()],
       [`something rare happens to ${target.name}`, () => this.#rarely(target)],
@@ -201,6 +204,11 @@ class World {
     const [name, fault] = this.#dice.pick(faults)
     this.#trace(name)
     await fault()
+  }
+
+  #crash(power: boolean): void {
+    this.#initiator.crash(power)
+    this.#clock.wake()
   }
 
   #rarely(target: SimTarget): void {
@@ -218,6 +226,7 @@ class World {
   /** A close waits for what is under way, which needs time to pass. */
   async #close(): Promise<void> {
     let closed = false
+    await this.#clock.runUntil(this.#clock.awakeAtMs)
     this.#initiator.disk.record.full = false
     const closing = this.#initiator.close().finally(() => {
       closed = true
@@ -232,9 +241,11 @@ class World {
     for (const target of this.#targets) {
       Object.assign(target.wire, { toTarget: true, toInitiator: true, slowMs: 0 })
       target.diskFails = false
+      target.record.full = false
       target.go()
     }
     this.#initiator.disk.record.full = false
+    await this.#clock.runUntil(this.#clock.awakeAtMs)
     if (!this.#initiator.pool) await this.#start()
     const pool = this.#initiator.pool
     if (!pool) throw new Violation('the pool did not open')
