@@ -1,17 +1,17 @@
 /**
  * An ordered index that survives kill -9: a skip list in a managed arena, over the lines of a file or the packages that
  * /var/lib/dpkg/status names. Kill it and start it again: it goes on where its last checkpoint was.
- * Arguments: the file, data file and log file of the arena.
+ * Arguments: the file, data file and log file of the arena, and any number of replicas such as 'user@node2 arena.set'.
  */
 import { readFileSync } from 'node:fs'
 import { ManagedArena } from 'rpmem'
 
-const [, , input = '/var/lib/dpkg/status', dataFile = 'index.arena', logFile = 'index.log'] = process.argv
+const [, , input = '/var/lib/dpkg/status', dataFile = 'index.arena', logFile = 'index.log', ...replicas] = process.argv
 const text = readFileSync(input, 'utf8')
 const packages = Array.from(text.matchAll(/^Package: (.+)$/gm), ([, name]) => name as string)
 const words = packages.length > 0 ? packages : text.split('\n').filter(line => line !== '')
 
-const arena = await ManagedArena.open(dataFile, logFile)
+const arena = await ManagedArena.open(dataFile, logFile, { size: 8 * 2 ** 20, replicas })
 // What the arena has to say of itself lies in two roots: the head of the list, and how many words were read.
 const head = 0
 const done = 1
@@ -77,8 +77,8 @@ while (arena.root(done) < words.length) {
   for (const word of batch) insert(word)
   arena.setRoot(done, arena.root(done) + batch.length)
   // List, heap and root become durable together, or not at all.
-  const { sequence } = await arena.checkpoint()
-  console.log(`checkpoint ${sequence}: ${arena.root(done)} of ${words.length} read`)
+  const { sequence, durableOn } = await arena.checkpoint()
+  console.log(`checkpoint ${sequence}: ${arena.root(done)} of ${words.length} read, durable on ${durableOn.join(', ')}`)
 }
 console.log(`whole: ${[...everyWord()].length} words`)
 await arena.close()

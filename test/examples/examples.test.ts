@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { LoopbackNodes } from '../../cli/loopback-node.js'
+import { ManagedArena } from '../../index.js'
 
 const run = promisify(execFile)
 const source = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url))
@@ -83,27 +84,56 @@ t.test('large-index answers from an index larger than the JavaScript heap', { ti
   )
 })
 
-t.test('ordered-index is killed again and again and has every word in its order', { timeout: 120_000 }, async t => {
-  const home = t.testdir({})
-  const words = Array.from({ length: 1800 }, (_, index) => `word ${(index * 7919) % 1500}`)
-  writeFileSync(join(home, 'words'), words.join('\n'))
-  const files = ['words', 'arena', 'log'].map(name => join(home, name))
+/** Runs the example until it has read every word, and kills it before that whenever it has said some lines. */
+async function indexWithKills(
+  t: Test,
+  words: number,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<number> {
   let [kills, reached] = [0, 0]
   for (let last = ''; !last.startsWith('whole'); ) {
-    const program = spawn(process.execPath, [compiled('ordered-index'), ...files], {
+    const program = spawn(process.execPath, [compiled('ordered-index'), ...args], {
       stdio: ['ignore', 'pipe', 'inherit'],
+      env,
     })
     const exited = once(program, 'exit')
     let lines = 0
     for await (const line of createInterface({ input: program.stdout })) {
       if (line.startsWith('opened')) t.match(line, /in order: true, heap consistent: true$/)
       if (line.startsWith('checkpoint')) reached = Number(/: (\d+) of/.exec(line)?.[1])
-      if (++lines === 3 + ((kills * 5) % 11) && reached < 1400) program.kill('SIGKILL')
+      if (++lines === 3 + ((kills * 5) % 11) && reached < 0.8 * words) program.kill('SIGKILL')
       last = line
     }
-    if ((await exited)[1] === 'SIGKILL') kills++
+    const [code, signal] = await exited
+    if (signal === 'SIGKILL') kills++
+    else if (code !== 0) throw new Error(`the example ended with ${code} after: ${last}`)
   }
+  return kills
+}
+
+function wordsIn(folder: string, count: number): string[] {
+  const words = Array.from({ length: count }, (_, index) => `word ${(index * 7919) % 1500}`)
+  writeFileSync(join(folder, 'words'), words.join('\n'))
+  return ['words', 'arena', 'log'].map(name => join(folder, name))
+}
+
+t.test('ordered-index is killed again and again and has every word in its order', { timeout: 120_000 }, async t => {
+  const args = wordsIn(t.testdir({}), 1800)
+  const kills = await indexWithKills(t, 1800, args, process.env)
   t.ok(kills > 5, `${kills} kills`)
-  const { stdout } = await run(process.execPath, [compiled('ordered-index'), ...files])
+  const { stdout } = await run(process.execPath, [compiled('ordered-index'), ...args])
   t.match(stdout, /^opened: 1500 words, in order: true, heap consistent: true\nwhole: 1500 words\n$/)
+})
+
+t.test('ordered-index is intact on its replica, however often it was killed', { timeout: 120_000 }, async t => {
+  const { home, nodes, env } = await homeWithNodes(t)
+  const set = join(nodes.poolSetDir('node2'), 'arena.set')
+  writeFileSync(set, `PMEMPOOLSET\n64M ${join(nodes.poolSetDir('node2'), 'arena.part')}\n`)
+  const kills = await indexWithKills(t, 1000, [...wordsIn(home, 1000), 'node2@127.0.0.1 arena.set'], env)
+  t.ok(kills > 2, `${kills} kills`)
+  const replica = await ManagedArena.promote(set)
+  t.teardown(() => replica.close())
+  t.equal(replica.root(1), 1000)
+  t.ok(replica.check().consistent)
 })
