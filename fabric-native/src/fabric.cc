@@ -144,7 +144,7 @@ Napi::Value Listen(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void InitFabric(Napi::Env env, Napi::Object exports) {
-  LibFabric::KeepSignals();
+  LibFabric::PrepareEnvironment();
   exports.Set("probeProvider", Napi::Function::New<ProbeProvider>(env, "probeProvider"));
   exports.Set("connectLanes", Napi::Function::New<Connect>(env, "connectLanes"));
   exports.Set("attachLanes", Napi::Function::New<Attach>(env, "attachLanes"));

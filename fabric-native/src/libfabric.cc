@@ -76,11 +76,12 @@ std::string LastError() {
 
 }  // namespace
 
-void LibFabric::KeepSignals() {
+void LibFabric::PrepareEnvironment() {
   static std::once_flag once;
   std::call_once(once, [] {
     setenv("HFI_NO_BACKTRACE", "1", 0);
     setenv("IPATH_NO_BACKTRACE", "1", 0);
+    setenv("FI_MR_CACHE_MONITOR", "disabled", 0);
   });
 }
 

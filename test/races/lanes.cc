@@ -242,7 +242,7 @@ int Run(const char* name, const Shape& shape, uint32_t seed, int rounds) {
 
 // lanes SEED ROUNDS; the last line is the number of operations.
 int main(int argc, char** argv) {
-  LibFabric::KeepSignals();
+  LibFabric::PrepareEnvironment();
   uint32_t seed = argc > 1 ? static_cast<uint32_t>(std::atoi(argv[1])) : 1;
   int rounds = argc > 2 ? std::atoi(argv[2]) : 20;
   int operations = 0;

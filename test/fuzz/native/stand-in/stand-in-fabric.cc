@@ -70,6 +70,7 @@ ssize_t ReadEvents(fid_eq*, uint32_t* event, void* buffer, size_t, uint64_t) {
 }
 
 ssize_t ReadCompletions(fid_cq*, void* buffer, size_t count) {
+  if (wire.completions.empty() && wire.on_starve && !wire.on_starve()) return -FI_EIO;
   size_t taken = std::min(count, wire.completions.size());
   if (taken == 0) return -FI_EAGAIN;
   std::copy_n(wire.completions.begin(), taken, static_cast<fi_cq_msg_entry*>(buffer));
@@ -97,6 +98,19 @@ ssize_t SendMessage(fid_ep*, const fi_msg* message, uint64_t) {
   return 0;
 }
 
+ssize_t WriteMemory(fid_ep*, const fi_msg_rma* message, uint64_t flags) {
+  const iovec& part = message->msg_iov[0];
+  if (wire.on_write) wire.on_write(message->rma_iov[0].addr, {static_cast<uint8_t*>(part.iov_base), part.iov_len});
+  if (flags & FI_COMPLETION) wire.completions.push_back({message->context, FI_WRITE | FI_RMA, 0});
+  return 0;
+}
+
+ssize_t ReadMemory(fid_ep*, const fi_msg_rma* message, uint64_t) {
+  const iovec& part = message->msg_iov[0];
+  wire.reads.push_back({{static_cast<uint8_t*>(part.iov_base), part.iov_len}, message->rma_iov[0].addr, message->context});
+  return 0;
+}
+
 int Connect(fid_ep*, const void*, const void*, size_t) {
   wire.events.push_back(FI_CONNECTED);
   return 0;
@@ -111,11 +125,15 @@ int OpenEndpoint(fid_domain*, fi_info*, fid_ep** endpoint, void*) {
   static fi_ops_msg messages{};
   messages.recvmsg = ReceiveMessage;
   messages.sendmsg = SendMessage;
+  static fi_ops_rma accesses{};
+  accesses.writemsg = WriteMemory;
+  accesses.readmsg = ReadMemory;
   static fi_ops_cm connections{};
   connections.connect = Connect;
   connections.shutdown = Shutdown;
   *endpoint = New<fid_ep>(Ops<fid_ep>());
   (*endpoint)->msg = &messages;
+  (*endpoint)->rma = &accesses;
   (*endpoint)->cm = &connections;
   wire.endpoint = &(*endpoint)->fid;
   return 0;
@@ -195,7 +213,7 @@ fi_cq_msg_entry Wire::Arrive(std::span<const uint8_t> message) {
 
 namespace rpmem {
 
-void LibFabric::KeepSignals() {}
+void LibFabric::PrepareEnvironment() {}
 
 const LibFabric* LibFabric::Load(std::string&) {
   using namespace stand_in;
