@@ -7,7 +7,7 @@ import type { FuzzTarget } from '../test/fuzz/fuzz-target.js'
 import { buildInstrumentedTree } from '../test/fuzz/instrumented-tree.js'
 import { recordEvidence } from './evidence.js'
 import { nativeTargets, scriptTargets } from './fuzz-target-names.js'
-import { buildNative, keepNative, mustFail, runNative } from './native-fuzz.js'
+import { buildNative, keepNative, mustFail, runNative, smokeRunsOf } from './native-fuzz.js'
 
 const usage = `npm run fuzz -- TARGET… [--time SECONDS] [--seed N] [--keep]
 npm run fuzz -- TARGET --input FILE     runs one input
@@ -62,7 +62,7 @@ function keepScript(name: string, target: FuzzTarget, found: readonly { input: U
 
 function fuzzNative(name: string, { seed, seconds, keep }: Limits): Result {
   buildNative(name)
-  const smokeRuns = mustFail(name) ? nativePlantedRuns : nativeSmokeRuns
+  const smokeRuns = mustFail(name) ? nativePlantedRuns : (smokeRunsOf(name) ?? nativeSmokeRuns)
   const { runs, failure } = runNative(name, seed, seconds > 0 ? 0 : smokeRuns, seconds)
   if (keep) console.log(`${keepNative(name)} inputs kept`)
   if (mustFail(name)) return { runs, ...(failure ? {} : { complaint: 'the planted failure was not seen' }) }

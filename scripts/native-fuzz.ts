@@ -20,6 +20,11 @@ function headOf(name: string, key: string): string[] | undefined {
 }
 
 export const mustFail = (name: string): boolean => headOf(name, 'must-fail') !== undefined
+/** Executions in CI, where a target is too slow for as many as the others. */
+export const smokeRunsOf = (name: string): number | undefined => {
+  const [runs] = headOf(name, 'smoke-runs') ?? []
+  return runs === undefined ? undefined : Number(runs)
+}
 
 /** Compiles the target with the files of the addon that it names in its first line; throws what the compiler said. */
 export function buildNative(name: string): void {

@@ -17,9 +17,21 @@ struct Receive {
   void* context;
 };
 
+// An RMA read that waits for its bytes.
+struct Read {
+  std::span<uint8_t> buffer;
+  uint64_t address;
+  void* context;
+};
+
 struct Wire {
   std::deque<Receive> receives;
+  std::deque<Read> reads;
   std::function<void(std::span<const uint8_t>)> on_send;
+  // An RMA write to this address; it is complete at once.
+  std::function<void(uint64_t, std::span<const uint8_t>)> on_write;
+  // Somebody asks for completions and there are none: puts some there, or is false where the queue is to be broken.
+  std::function<bool()> on_starve;
   std::deque<fi_cq_msg_entry> completions;
   // FI_CONNECTED, FI_SHUTDOWN
   std::deque<uint32_t> events;
