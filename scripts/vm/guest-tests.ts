@@ -6,6 +6,8 @@ export interface GuestTests {
   readonly files: readonly string[]
   /** For each of them. */
   readonly limitMs: number
+  /** For all together, the start of the guest included. */
+  readonly totalMs: number
 }
 
 /** The TAP of one file and how its process ended; undefined where it never did. */

@@ -80,6 +80,7 @@ export class Guest extends EventEmitter<GuestEvents> {
     mkdirSync(join(labFolder, 'run'), { recursive: true })
     this.folder = mkdtempSync(join(labFolder, 'run', `${options.name}-`))
     writeFileSync(join(this.folder, 'start'), startScript(options))
+    writeFileSync(join(this.folder, 'tree'), resolve('.'))
     writeFileSync(join(this.folder, 'command'), options.command)
     for (const [name, content] of Object.entries(options.files ?? {})) writeFileSync(join(this.folder, name), content)
     // setpriv(1): where this process is killed, the emulator does not stay behind.
@@ -104,7 +105,11 @@ export class Guest extends EventEmitter<GuestEvents> {
   /** Resolves with the first line from now on that `wanted` accepts; rejects if the guest ends before. */
   said(wanted: RegExp): Promise<string> {
     return new Promise((resolve, reject) => {
-      const listen = (line: string) => wanted.test(line) && resolve(line)
+      const listen = (line: string) => {
+        if (!wanted.test(line)) return
+        this.off('line', listen)
+        resolve(line)
+      }
       this.on('line', listen)
       void this.ended.then(end => {
         this.off('line', listen)

@@ -5,7 +5,7 @@ import { type Kernel, labFolder, moduleFiles } from './kernel.js'
 
 /** What stands between the kernel and the shared tree. */
 const modules = ['virtio_pci', '9p', '9pnet_virtio', 'overlay', 'virtio_console']
-const mountPoints = ['proc', 'sys', 'dev', 'lower', 'upper', 'new']
+const mountPoints = ['proc', 'sys', 'dev', 'exchange', 'lower', 'upper', 'new', 'tree']
 
 let written: string | undefined
 

@@ -13,6 +13,8 @@ export interface PowerCutOptions {
   readonly cuts?: number
   /** Default: drawn, and printed. */
   readonly seed?: number
+  /** For all of it; default unlimited. */
+  readonly totalMs?: number
   /** Called for each cut as soon as it was judged. */
   readonly onCut?: (cut: Cut) => void
 }
@@ -24,7 +26,7 @@ export interface Cut {
   readonly seed: number
   /** From the first word of the writer. */
   readonly afterMs: number
-  /** Persists acknowledged before the cut, of both pools. */
+  /** Persists acknowledged before the cut, of all pools. */
   readonly acknowledged: number
   /** Copies of them that are not there; undefined if nobody could judge. */
   readonly missing: number | undefined
@@ -35,6 +37,8 @@ type Acked = Record<string, number>
 interface Former {
   readonly seed: number
   readonly acked: Acked
+  /** Of the kept pool, those that its replica did not have yet. */
+  readonly here: readonly number[]
   readonly afterMs: number
 }
 
@@ -46,11 +50,14 @@ const brokenCuts = 2
 
 /** `cuts` of an honest build, and two of a broken one, which have to be caught. */
 export async function runPowerCuts(options: PowerCutOptions = {}): Promise<SuiteRun> {
-  const { cuts = 20, seed = drawSeed() } = options
+  const { cuts = 20, seed = drawSeed(), totalMs = Number.POSITIVE_INFINITY, onCut } = options
+  const end = performance.now() + totalMs
   console.log(`power cuts: seed ${seed}`)
   const each = Array.from({ length: machines }, (_, n) => Math.floor((cuts + n) / machines))
-  const honest = await Promise.all(each.map((count, n) => lives(n, count, seed + n * 1_000_003, options.onCut)))
-  const broken = await lives(0, brokenCuts, seed, options.onCut, brokenLibrary())
+  const honest = await Promise.all(
+    each.map((count, n) => lives({ machine: n, cuts: count, seed: seed + n * 1_000_003, end, onCut })),
+  )
+  const broken = await lives({ machine: 0, cuts: brokenCuts, seed, end, onCut, preload: brokenLibrary() })
   const all = honest.flat()
   return {
     tap: report(seed, all, broken),
@@ -64,14 +71,19 @@ export const drawSeed = (): number => Math.floor(Math.random() * 1_000_000)
 const sum = (cuts: readonly Cut[], key: 'acknowledged' | 'missing') =>
   cuts.reduce((total, cut) => total + (cut[key] ?? 0), 0)
 
+interface MachineOptions {
+  readonly machine: number
+  readonly cuts: number
+  readonly seed: number
+  /** As performance.now(). */
+  readonly end: number
+  readonly onCut?: PowerCutOptions['onCut']
+  /** A library that makes the build a broken one. */
+  readonly preload?: string
+}
+
 /** The lives of one machine: each but the first judges the one before, each but the last is cut short. */
-async function lives(
-  machine: number,
-  cuts: number,
-  seed: number,
-  onCut: PowerCutOptions['onCut'],
-  preload?: string,
-): Promise<Cut[]> {
+async function lives({ machine, cuts, seed, end, onCut, preload }: MachineOptions): Promise<Cut[]> {
   const random = seededRandom(seed)
   const name = `cut${machine}`
   const disk = imageFile(join(labFolder, 'run', `${name}.disk`), 64, 'fresh')
@@ -85,9 +97,12 @@ async function lives(
       former,
       ...(last ? {} : { seed: seed + life }),
       create: life === 0 || (preload === undefined && fresh % 3 === 0),
+      // Where nothing is flushed, a pool that is kept cannot even be opened again.
+      pools: preload === undefined ? ['disk', 'pmem', 'kept'] : ['disk', 'pmem'],
     }
     const guest = new Guest({
-      ...{ name, disks: [disk.path], nvdimm, processors: 1, memoryMiB: 1024, limitMs: lifeMs },
+      ...{ name, disks: [disk.path], nvdimm, processors: 1, memoryMiB: 1024 },
+      limitMs: Math.max(1, Math.min(lifeMs, end - performance.now())),
       // The first life of a broken build is honest, so that a file is there to miss something in.
       command: `. scripts/vm/storage\n${preload && life > 0 && !last ? 'export LD_PRELOAD=/run/lab/idle-msync.so\n' : ''}node dist/test/lab/power-writer.js`,
       files: {
@@ -118,21 +133,24 @@ const total = (acked: Acked) => Object.values(acked).reduce((all, count) => all 
 
 interface Life {
   readonly verdict: { readonly missing: number | undefined; readonly reason?: string }
-  readonly left: { readonly acked: Acked; readonly afterMs: number }
+  readonly left: Omit<Former, 'seed'>
   /** Why it never began to write. */
   readonly failure?: string
 }
 
 /** Follows a guest until its plug is pulled, `afterMs` after it began to write, or it has ended by itself. */
 async function live(guest: Guest, afterMs: number): Promise<Life> {
-  const acked: Acked = { disk: 0, pmem: 0 }
+  const acked: Acked = { disk: 0, pmem: 0, kept: 0 }
+  const here: number[] = []
   let judged = false
   let missing = 0
   let reason: string | undefined
   guest.on('line', line => {
     const [word, pool = '', ...rest] = line.split(' ')
-    if (word === 'ack') acked[pool] = Number(rest[0])
-    else if (word === 'judged' && pool === '') judged = true
+    if (word === 'ack') {
+      acked[pool] = Number(rest[0])
+      if (rest[1] === 'here') here.push(Number(rest[0]))
+    } else if (word === 'judged' && pool === '') judged = true
     else if (word === 'judged') missing += Number(rest[2])
     else if (word === 'first') reason = line
   })
@@ -152,7 +170,7 @@ async function live(guest: Guest, afterMs: number): Promise<Life> {
       ...(judged ? {} : { reason: `the next life could not judge: ${lastWords(end)}` }),
       ...(reason === undefined ? {} : { reason }),
     },
-    left: { acked, afterMs },
+    left: { acked, here, afterMs },
     ...(began ? {} : { failure: `it never wrote: ${lastWords(end)}` }),
   }
 }

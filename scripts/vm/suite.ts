@@ -29,8 +29,7 @@ export async function runInGuest(name: string, tests: GuestTests): Promise<Suite
   const disk = imageFile(join(labFolder, 'run', `${name}.disk`), 128, 'fresh')
   const nvdimm = imageFile(join(labFolder, 'run', `${name}.nvdimm`), 256, 'fresh')
   const command = testCommand(tests, storage)
-  const limitMs = 60_000 + tests.files.length * tests.limitMs
-  const end = await runGuest({ name, command, limitMs, rdma: true, disks: [disk.path], nvdimm })
+  const end = await runGuest({ name, command, limitMs: tests.totalMs, rdma: true, disks: [disk.path], nvdimm })
   disk.remove()
   nvdimm.remove()
   return { tap: joinReports(fileReports(tests, end.output)) }

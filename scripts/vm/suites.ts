@@ -12,12 +12,13 @@ export const suites: readonly Suite[] = [
       runInGuest('verbs', {
         files: ['verbs-absence', 'locked-memory', 'verbs-fabric', 'verbs-memory', 'verbs-pool'],
         limitMs: 400_000,
+        totalMs: 900_000,
       }),
   },
   {
     name: 'storage',
     claim: 'On DAX, a disk and tmpfs a pool knows what makes it durable, and does that and no more',
-    run: () => runInGuest('storage', { files: ['storage'], limitMs: 200_000 }),
+    run: () => runInGuest('storage', { files: ['storage'], limitMs: 240_000, totalMs: 300_000 }),
   },
   {
     name: 'hosts',
@@ -26,7 +27,7 @@ export const suites: readonly Suite[] = [
   },
   {
     name: 'power-cuts',
-    claim: 'Nothing that was acknowledged is missing after a power cut, here or on the target',
-    run: () => runPowerCuts(),
+    claim: 'Nothing that was acknowledged is missing after a power cut, here, on the target or after a resync',
+    run: () => runPowerCuts({ totalMs: 1_200_000 }),
   },
 ]

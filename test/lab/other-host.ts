@@ -9,7 +9,8 @@ const answers = input[Symbol.asyncIterator]()
 
 async function order(words: string): Promise<void> {
   console.log(`#lab ${words}`)
-  await answers.next()
+  const answer = (await answers.next()).value
+  if (answer !== 'done 0') throw new Error(`the other machine answers '${words}' with '${answer}'`)
 }
 
 /** Runs a command for the shell there. */

@@ -39,10 +39,11 @@ for (const pmdk of [false, true]) {
     await again.close({ remove: true })
   })
 
-  t.test(`over verbs, in the ${dialect} dialect, each number of lanes from 1 to 16 serves`, async t => {
+  t.test(`over verbs, in the ${dialect} dialect, few lanes and the most serve`, async t => {
     const bed = await verbsNode(t, { pmdk })
     await (await bed.create({ lanes: 1 })).close()
-    for (let lanes = 1; lanes <= 16; lanes++) {
+    // Every number between them is up to the compliance kit (verbs-fabric.test.ts): here each costs a start of the daemon.
+    for (const lanes of [1, 7, 16]) {
       const pool = await bed.open({ lanes })
       t.equal(pool.laneCount, lanes)
       await exercise(pool, bed)

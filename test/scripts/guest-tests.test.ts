@@ -2,7 +2,7 @@ import t from 'tap'
 import { outcomeOf } from '../../scripts/tap-outcome.js'
 import { fileReports, joinReports, testCommand } from '../../scripts/vm/guest-tests.js'
 
-const tests = { files: ['one', 'two'], limitMs: 5000 }
+const tests = { files: ['one', 'two'], limitMs: 5000, totalMs: 5000 }
 const passing = 'TAP version 14\n# Subtest: a\n    ok 1 - it is so\n    1..1\nok 1 - a\n1..1\n'
 const written = (name: string, tap: string, end: string) => `#lab begins ${name}\n${tap}${end}`
 
