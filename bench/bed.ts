@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { LoopbackNodes } from '../cli/loopback-node.js'
 import { type Memory, NativeMemory, type ProviderName } from '../fabric-native/index.js'
-import { Pool, RemotePool } from '../initiator/index.js'
+import { Pool, RemotePool, SshConnector } from '../initiator/index.js'
+import type { ArenaOptions } from '../lpsm/index.js'
 import { nativeStorage, type Policy } from '../pool/index.js'
 
 const nodes = ['a', 'b'] as const
@@ -80,6 +81,14 @@ export class Bed {
     for (const daemon of this.#loopback.daemons(node)) daemon.signal('SIGKILL')
     await lost
     return async () => renameSync(away, directory)
+  }
+
+  /** For an arena of that size with so many replicas. */
+  arenaOptions(size: number, replicas: number): ArenaOptions {
+    const made = nodes
+      .slice(0, replicas)
+      .map(node => `${this.#loopback.address(node)} ${this.#makeSet(node, 4 * size, '')}`)
+    return { replicas: made, connectRemote: new SshConnector({ ssh: this.#ssh }) }
   }
 
   async close(): Promise<void> {

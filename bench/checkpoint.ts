@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { GiB, pageSize } from '../core/index.js'
 import { NativeArenaMemory } from '../fabric-native/index.js'
+import { benchMirrored } from './mirrored-checkpoint.js'
 import type { BenchOptions } from './options.js'
 import { openings, type PageStore } from './page-store.js'
 import type { Report, Row } from './row.js'
@@ -24,7 +25,19 @@ export async function benchCheckpoint(report: Report, options: BenchOptions): Pr
       rmSync(folder, { recursive: true, force: true })
     }
   }
+  await withFolders(folders => benchMirrored(report, options, folders))
   benchFinding(report, options)
+}
+
+async function withFolders(run: (folders: Readonly<Record<string, string>>) => Promise<void>): Promise<void> {
+  const made = Object.entries(places).map(
+    ([place, under]) => [place, mkdtempSync(join(under, 'rpmem-bench-'))] as const,
+  )
+  try {
+    await run(Object.fromEntries(made))
+  } finally {
+    for (const [, folder] of made) rmSync(folder, { recursive: true, force: true })
+  }
 }
 
 async function benchCommits(report: Report, options: BenchOptions, place: string, folder: string): Promise<void> {

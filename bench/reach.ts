@@ -109,7 +109,16 @@ const commitsBeside = (other: string, place: string, limit: number): Reach => ({
   },
 })
 
+const mirroredOver = (place: string, limit: number): Reach => ({
+  name: `checkpoint with two targets, ${place}: at most ${limit} × the slower of commit here and transfer`,
+  judge(rows) {
+    const row = find(rows, { provider: 'mirror', mode: `2 replicas, ${place}` })
+    return row && { seen: row.p50Us / row.floorUs, limit, pass: row.p50Us <= limit * row.floorUs }
+  },
+})
+
 export const checkpointReach: readonly Reach[] = [
+  ...['disk', 'tmpfs'].map(place => mirroredOver(place, 1.5)),
   ...['disk', 'tmpfs'].flatMap(place => [commitsBeside('lmdb', place, 2), commitsBeside('sqlite', place, 1)]),
   atMost('find 1,000 changed pages in 1 GiB: below 1 ms', { mode: 'find 1000 in 1 GiB' }, 1, row => row.p50Us / 1000),
 ]
