@@ -1,5 +1,6 @@
-import { watch } from 'node:fs'
+import { type FSWatcher, watch } from 'node:fs'
 import { basename, dirname } from 'node:path'
+import { systemCode } from '../core/index.js'
 import { notesBeside, readSetStatus, type SetStatus, statusPath } from '../pool/index.js'
 import { loadPoolSet } from '../poolset/index.js'
 
@@ -11,11 +12,7 @@ export async function* watchStatus(file: string, signal: AbortSignal): AsyncGene
   const set = await loadPoolSet(file)
   const note = statusPath(notesBeside(set, file))
   const bell = new Bell()
-  const watcher = watch(dirname(note), (_, name) => {
-    if (name === null || name === basename(note)) bell.ring()
-  })
-  // Without it, by the clock alone.
-  watcher.on('error', () => watcher.close())
+  const watcher = watched(note, () => bell.ring())
   const timer = setInterval(() => bell.ring(), lookEveryMs)
   const end = () => bell.ring()
   signal.addEventListener('abort', end)
@@ -27,7 +24,20 @@ export async function* watchStatus(file: string, signal: AbortSignal): AsyncGene
   } finally {
     signal.removeEventListener('abort', end)
     clearInterval(timer)
-    watcher.close()
+    watcher?.close()
+  }
+}
+
+/** Undefined where nothing can be watched, such as a folder that is not there yet: then by the clock alone. */
+function watched(note: string, changed: () => void): FSWatcher | undefined {
+  try {
+    const watcher = watch(dirname(note), (_, name) => {
+      if (name === null || name === basename(note)) changed()
+    })
+    return watcher.on('error', () => watcher.close())
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error
+    return undefined
   }
 }
 
