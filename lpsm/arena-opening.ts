@@ -83,9 +83,9 @@ function* newLog(path: string, data: NativeArenaFile, ports: ArenaPorts): Work<N
   return yield* createFile(path, file => fillLog(file, header.arena, base, ports.randomLog(), ports.logGrowth))
 }
 
-/** The files as they are, if they are as they were written. @throws ERR_ARENA_DAMAGED, ERR_ARENA_FOREIGN */
-export function* readWhole(files: ArenaPair, verify: boolean): Work<ArenaReading> {
-  const examination = yield* examine(files, verify)
+/** The files as they are, if the last `keep` checkpoints are as they were written. @throws ERR_ARENA_DAMAGED, ERR_ARENA_FOREIGN */
+export function* readWhole(files: ArenaPair, verify: boolean, keep = 1): Work<ArenaReading> {
+  const examination = yield* examine(files, verify ? keep : 0)
   const { findings, reading } = examination
   if (reading && findings.count === 0) return reading
   throw damaged(files.data.path, findings, yield* wholeCheckpoints(files, reading))
@@ -93,14 +93,21 @@ export function* readWhole(files: ArenaPair, verify: boolean): Work<ArenaReading
 
 type ArenaPair = { readonly data: Parameters<typeof readArena>[0]; readonly log: Parameters<typeof readArena>[1] }
 
+/** @param keep how many of the newest checkpoints are to be whole; 0: pages of the data file are not compared */
 export function* examine(
   files: ArenaPair,
-  verify: boolean,
+  keep: number,
   onProgress?: (doneBytes: number, wholeBytes: number) => void,
 ): Work<Examination> {
   const examination = yield* readArena(files.data, files.log)
   const { findings, reading } = examination
-  if (reading && verify) yield* verifyContent(files.data, reading, newestOf(reading), findings, onProgress)
+  if (!reading || keep === 0) return examination
+  const newest = newestOf(reading)
+  // The oldest one is whole only if all pages are that the later ones replace.
+  const oldest = openable(reading).slice(-keep)[0] ?? newest
+  yield* verifyContent(files.data, reading, oldest, findings, onProgress)
+  const grew = newest.size > oldest.size
+  if (grew && findings.count === 0) yield* verifyContent(files.data, reading, newest, findings)
   return examination
 }
 

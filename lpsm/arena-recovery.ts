@@ -60,7 +60,7 @@ export function* recoverFiles(files: Pair, ports: ArenaPorts, { at, onProgress }
 
 /** As if nothing had been written after a checkpoint. @throws ERR_CHECKPOINT_UNKNOWN, also if it is not whole */
 function* readUpTo(files: Pair, sequence: number): Work<ArenaReading> {
-  const { reading } = yield* examine(files, false)
+  const { reading } = yield* examine(files, 0)
   const whole = yield* wholeCheckpoints(files, reading)
   if (!reading || !whole.includes(sequence)) throw checkpointUnknown(sequence, whole)
   return { ...reading, checkpoints: reading.checkpoints.filter(record => record.sequence <= sequence) }
@@ -113,7 +113,7 @@ export function* checkArena(
   const files = yield* openFiles(dataPath, logPath, ports, { writable: false })
   try {
     const progress = (doneBytes: number, wholeBytes: number) => onProgress?.({ doneBytes, wholeBytes })
-    const { findings, reading } = yield* examine(files, verify, progress)
+    const { findings, reading } = yield* examine(files, verify ? Number.MAX_SAFE_INTEGER : 0, progress)
     const damage = findings.count > 0 ? damageOf(findings, yield* wholeCheckpoints(files, reading)) : undefined
     return { ...summary(reading), dataSize: files.data.size, logSize: files.log.size, damage }
   } finally {

@@ -653,7 +653,7 @@ export class Arena extends EventEmitter<ArenaEvents> {
 function* openArena(kind: typeof Arena, dataFile: string, logFile: string, settings: ArenaSettings): Work<Arena> {
   const files = yield* openFiles(dataFile, logFile, nativePorts, { size: settings.size })
   try {
-    const reading = yield* readWhole(files, settings.verify)
+    const reading = yield* readWhole(files, settings.verify, settings.keep)
     return yield* kind.over(files, nativePorts, settings, reading)
   } catch (error) {
     closeFiles(files)

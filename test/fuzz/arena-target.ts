@@ -11,22 +11,13 @@ import { perform } from '../../lpsm/operation.js'
 import { fakePorts } from '../lpsm/fake-ports.js'
 import type { FileName } from '../lpsm/journal.js'
 import { MemoryFile } from '../lpsm/memory-file.js'
-import { record } from '../lpsm/workload.js'
+import { finalFiles, record } from '../lpsm/workload.js'
 
 type Files = Record<FileName, Uint8Array>
 
 /** The files of small arenas, as their programs left them. */
 export const arenas: readonly Files[] = await Promise.all(
-  [3, 5, 8].map(async seed => {
-    const { journal, initial } = await record(seededRandom(seed), { steps: 3 })
-    const file = (name: FileName) => new MemoryFile(name, initial[name].slice())
-    const files = { data: file('data'), log: file('log') }
-    for (const event of journal.events) {
-      if (event.kind === 'write') files[event.file].put(event.at, event.bytes)
-      if (event.kind === 'size') files[event.file].resize(event.size)
-    }
-    return { data: files.data.bytes.slice(), log: files.log.bytes.slice() }
-  }),
+  [3, 5, 8].map(async seed => finalFiles(await record(seededRandom(seed), { steps: 3 }))),
 )
 
 /** A file of one of these arenas behind a byte that says which, and whether checksums are put right. */

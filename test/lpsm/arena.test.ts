@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { closeSync, openSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs'
 import t from 'tap'
 import { pageSize } from '../../core/index.js'
 import { Arena } from '../../lpsm/index.js'
@@ -311,4 +311,17 @@ t.test('a data file that was cut off is damaged, and says where', async t => {
   await t.rejects(bed.open(), { code: 'ERR_ARENA_DAMAGED', damage: { whole: [] } })
   const { damage } = await Arena.check(bed.data, bed.log)
   t.match(damage?.findings[0], { file: 'data', offset: 20 * pageSize + 100 })
+})
+
+t.test('a damaged page that only an older checkpoint has is found if that one is kept', async t => {
+  const bed = arenaBed(t)
+  const arena = await bed.create({ keep: 2 })
+  store(arena, 1, 3)
+  await arena.checkpoint()
+  await arena.close()
+  const file = openSync(bed.data, 'r+')
+  writeSync(file, 'x', 2 * pageSize + 3 * pageSize)
+  closeSync(file)
+  await t.rejects(bed.open({ keep: 2 }), { code: 'ERR_ARENA_DAMAGED', damage: { whole: [1] } })
+  t.equal(load(await bed.open(), 3), 1)
 })

@@ -1,4 +1,4 @@
-import { pageSize } from '../../core/index.js'
+import { type ErrorCode, isRpmemError, pageSize } from '../../core/index.js'
 import { pagesAt } from '../../lpsm/arena-content.js'
 import { readWhole } from '../../lpsm/arena-opening.js'
 import { type ArenaReading, newestOf, openable } from '../../lpsm/arena-reading.js'
@@ -9,20 +9,21 @@ import type { FileName } from './journal.js'
 import { MemoryFile } from './memory-file.js'
 
 /** What was found in a state: the checkpoint it is at, or what is wrong with it. */
-export type Verdict = { readonly sequence: number } | { readonly wrong: string }
+export type Verdict = { readonly sequence: number } | { readonly wrong: string; readonly code?: ErrorCode }
 
 /** Opens both files as they are and compares the content with what the checkpoint held. */
 export function judge(files: Record<FileName, Uint8Array>, contents: readonly Uint8Array[]): Verdict {
   try {
     return openedAt(files, contents)
   } catch (error) {
+    if (isRpmemError(error)) return { wrong: error.message, code: error.code }
     return { wrong: error instanceof Error ? error.message : String(error) }
   }
 }
 
 function openedAt(bytes: Record<FileName, Uint8Array>, contents: readonly Uint8Array[]): Verdict {
   const files = { data: new MemoryFile('data', bytes.data), log: new MemoryFile('log', bytes.log) }
-  const reading = perform(readWhole(files, true))
+  const reading = perform(readWhole(files, true, Number.MAX_SAFE_INTEGER))
   const { sequence } = newestOf(reading)
   for (const record of openable(reading)) {
     const wrong = wrongAt(files, reading, record, contents[record.sequence])

@@ -188,6 +188,17 @@ export function recordRecovery(
   return { journal, initial, contents }
 }
 
+/** The files after the last event. */
+export function finalFiles({ journal, initial }: Recording): Record<FileName, Uint8Array> {
+  const file = (name: FileName) => new MemoryFile(name, initial[name].slice())
+  const files = { data: file('data'), log: file('log') }
+  for (const event of journal.events) {
+    if (event.kind === 'write') files[event.file].put(event.at, event.bytes)
+    if (event.kind === 'size') files[event.file].resize(event.size)
+  }
+  return { data: files.data.bytes.slice(), log: files.log.bytes.slice() }
+}
+
 /** Bugs are not to be passed over. */
 function requireOperating(error: unknown): void {
   if (!isRpmemError(error) && !(error instanceof Error && 'code' in error)) throw error
