@@ -39,7 +39,7 @@ export function openFile(path: string): NativeArenaFile | undefined {
  * @throws ERR_ARENA_BUSY: somebody else is about to make it or has made it
  */
 export function* createFile(path: string, fill: (file: NativeArenaFile) => Work): Work<NativeArenaFile> {
-  const staged = `${path}.new`
+  const staged = `${path}.arena-new`
   const fd = openStaged(staged)
   try {
     if (isThere(path)) throw busy(path)

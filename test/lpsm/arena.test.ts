@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { closeSync, openSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs'
 import t from 'tap'
 import { pageSize } from '../../core/index.js'
 import { Arena } from '../../lpsm/index.js'
@@ -325,3 +325,18 @@ t.test('a damaged page that only an older checkpoint has is found if that one is
   await t.rejects(bed.open({ keep: 2 }), { code: 'ERR_ARENA_DAMAGED', damage: { whole: [1] } })
   t.equal(load(await bed.open(), 3), 1)
 })
+
+t.test(
+  'of two that make the same arena at once, one is refused, and what a killed attempt left is used again',
+  async t => {
+    const bed = arenaBed(t)
+    writeFileSync(`${bed.data}.arena-new`, 'half a header')
+    const attempts = await Promise.allSettled([bed.create(), bed.create()])
+    t.same(attempts.map(({ status }) => status).sort(), ['fulfilled', 'rejected'])
+    t.match(
+      attempts.find(({ status }) => status === 'rejected'),
+      { reason: { code: 'ERR_ARENA_BUSY' } },
+    )
+    t.same(readdirSync(bed.folder).sort(), ['data', 'log'])
+  },
+)
