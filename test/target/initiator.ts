@@ -45,15 +45,19 @@ export class Initiator<C extends Channel> {
   }
 
   async hear<T extends ControlType>(type: T): Promise<Extract<ControlMessage, { readonly type: T }>> {
+    const message = await this.next()
+    if (isOfType(message, type)) return message
+    throw new Error(`the daemon said ${JSON.stringify(message)} instead of ${type}`)
+  }
+
+  async next(): Promise<ControlMessage> {
     while (this.#frames.length === 0) {
       const byte = await this.channel.read(1)
-      if (byte.length === 0) throw new Error(`the daemon ended instead of saying ${type}`)
+      if (byte.length === 0) throw new Error('the daemon has ended')
       this.#framer.push(byte, frame => this.#frames.push(frame))
     }
-    const frame = this.#frames.shift()
-    const message = frame && decodeControl(frame)
-    if (message && isOfType(message, type)) return message
-    throw new Error(`the daemon said ${JSON.stringify(message)} instead of ${type}`)
+    const [frame] = this.#frames.splice(0, 1) as [Frame]
+    return decodeControl(frame)
   }
 
   /** Up to accept, which has no answer. */
