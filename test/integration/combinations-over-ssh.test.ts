@@ -16,7 +16,7 @@ import {
 } from './combination.js'
 import { processIsThere, within } from './process-end.js'
 
-/** As every-combination.test.ts, but with the daemon's own process behind a real sshd: here each two values of two kinds meet once. */
+/** As every-combination.ts, but with the daemon's own process behind a real sshd: here each two values of two kinds meet once. */
 
 t.setTimeout(300_000)
 

@@ -1,0 +1,6 @@
+import t from 'tap'
+import { paths } from './combination.js'
+import { cross } from './every-combination.js'
+
+t.setTimeout(300_000)
+for (const path of paths.filter(({ dialect }) => dialect === 'pmdk')) cross(path)
