@@ -21,6 +21,11 @@ export const suites: readonly Suite[] = [
     run: () => runInGuest('storage', { files: ['storage'], limitMs: 240_000, totalMs: 300_000 }),
   },
   {
+    name: 'device-dax',
+    claim: 'Pools and targets keep their replicas on device DAX, of the size that the device has, in both dialects',
+    run: () => runInGuest('device-dax', { files: ['device-dax'], limitMs: 600_000, totalMs: 700_000 }),
+  },
+  {
     name: 'hosts',
     claim: 'Initiator and target are two machines on one wire',
     run: runHosts,
