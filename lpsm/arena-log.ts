@@ -184,8 +184,9 @@ export class ArenaLog {
   /** A new header; `jump` takes the place of any other for the same record. */
   *#change(fields: Partial<LogHeader>, jump?: Jump): Work {
     const firstNumber = fields.firstNumber ?? this.#header.firstNumber
-    const lastNumber = this.#last.number
-    const kept = this.#header.jumps.filter(({ number }) => number > firstNumber && number <= lastNumber)
+    // In a damaged log it stays what it was, as long as nobody has decided to go back.
+    const lastNumber = Math.max(this.#last.number, this.#header.lastNumber)
+    const kept = this.#header.jumps.filter(({ number }) => number > firstNumber && number <= this.#last.number)
     const jumps = jump ? [...kept, jump] : kept
     assert(jumps.length <= maxJumps, 'a log leaves its jumps behind')
     yield* this.#write({ ...fields, lastNumber, jumps: jumpTable(jumps.filter(isUsed)) })

@@ -46,11 +46,13 @@ export function* recoverFiles(files: Pair, ports: ArenaPorts, { at, onProgress }
   const logSizeBefore = log.size
   const reading = yield* at === undefined ? readWhole(files, true) : readUpTo(files, at)
   const target = newestOf(reading)
+  const records = new ArenaLog(log, reading.log, 0)
+  yield* records.reopen()
   const folding = { data, log, header: reading.data, base: reading.base, checkpoints: reading.checkpoints }
   const progress = onProgress && ((doneBytes: number, wholeBytes: number) => onProgress({ doneBytes, wholeBytes }))
   const folded = yield* foldPages({ ...folding, ...(progress && { onProgress: progress }) })
   const base = folded.base ?? reading.base
-  yield* new ArenaLog(log, reading.log, 0).restart(base, ports.randomLog)
+  yield* records.restart(base, ports.randomLog)
   if (needsLog(folded.header)) {
     yield* writeDataHeader(data, folded.header, { flags: folded.header.flags & ~dataFlags.needsLog })
   }
