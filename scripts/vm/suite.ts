@@ -56,7 +56,10 @@ export function recordAbsence({ name, claim }: Suite, reason: string): void {
 /** Runs a suite, shows what failed in it and leaves its evidence. */
 export async function runSuite({ name, claim, run }: Suite): Promise<string> {
   const started = performance.now()
-  const { tap, amount = {}, seeds = [] } = await run()
+  const { tap, amount = {}, seeds = [] } = await run().catch((error: Error): SuiteRun => {
+    console.error(error.message)
+    return { tap: joinReports([{ name, tap: '', exitCode: undefined }]) }
+  })
   const { passed, failed, failures } = outcomeOf(tap)
   const seconds = (performance.now() - started) / 1000
   recordEvidence({
