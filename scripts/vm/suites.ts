@@ -11,8 +11,8 @@ export const suites: readonly Suite[] = [
     run: () =>
       runInGuest('verbs', {
         files: ['verbs-absence', 'locked-memory', 'verbs-fabric', 'verbs-memory', 'verbs-pool'],
-        limitMs: 400_000,
-        totalMs: 900_000,
+        limitMs: 600_000,
+        totalMs: 1_200_000,
       }),
   },
   {
