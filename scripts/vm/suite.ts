@@ -56,7 +56,11 @@ export function recordAbsence({ name, claim }: Suite, reason: string): void {
 /** Runs a suite, shows what failed in it and leaves its evidence. */
 export async function runSuite({ name, claim, run }: Suite): Promise<string> {
   const started = performance.now()
-  const { tap, amount = {}, seeds = [] } = await run().catch((error: Error): SuiteRun => {
+  const {
+    tap,
+    amount = {},
+    seeds = [],
+  } = await run().catch((error: Error): SuiteRun => {
     console.error(error.message)
     return { tap: joinReports([{ name, tap: '', exitCode: undefined }]) }
   })

@@ -1,3 +1,4 @@
+import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { MiB, type PoolAttributes, zeroAttributes } from '../../core/index.js'
@@ -36,7 +37,10 @@ export interface VerbsNode {
 /** A target on this machine, reached through the address of its RDMA device. */
 export async function verbsNode(t: Test, more: RemoteNodeOptions = {}, folder?: string): Promise<VerbsNode> {
   const node = await startRemoteNode(t, { listen: rdmaAddress() ?? '', ...more })
-  const part = join(folder ?? node.parts, 'a')
+  // One test's parts are not the next one's.
+  const parts = folder === undefined ? node.parts : mkdtempSync(join(folder, 'parts-'))
+  t.teardown(() => rmSync(parts, { recursive: true, force: true }))
+  const part = join(parts, 'a')
   node.writeSet('a.set', `PMEMPOOLSET\n8M ${part}\n`)
   const memory = NativeMemory.anonymous(poolSize)
   t.teardown(() => memory.close())

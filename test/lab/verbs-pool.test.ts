@@ -36,7 +36,7 @@ for (const pmdk of [false, true]) {
     await pool.close()
     const again = await bed.open()
     t.ok(again.attributes && attributesEqual(again.attributes, { ...attributes, major: 2 }))
-    await again.close({ remove: true })
+    await again.close()
   })
 
   t.test(`over verbs, in the ${dialect} dialect, few lanes and the most serve`, async t => {
