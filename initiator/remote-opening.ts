@@ -147,19 +147,20 @@ async function connect(
   created: boolean,
 ): Promise<Lanes> {
   try {
+    const lanes = lanesOf(grant, request)
     const connecting = fabricOf(options).connect({
       provider: request.provider,
       address: addressOf(session, grant, target),
       port: grant.port,
       memory,
       size: request.size,
-      lanes: Math.min(grant.lanes, request.lanes),
+      lanes,
       dialect: session.dialect,
       method: grant.method,
       rkey: grant.rkey,
       raddr: grant.raddr,
       inlineSize: Math.min(grant.inlineSize, request.inlineSize),
-      ...(grant.secret && { tokens: laneTokens(grant.secret, grant.lanes) }),
+      ...(grant.secret && { tokens: laneTokens(grant.secret, lanes) }),
       ...(options.connectDeadlineMs !== undefined && { connectTimeoutMs: options.connectDeadlineMs }),
       ...workQueue(options, target),
     })
@@ -168,6 +169,12 @@ async function connect(
     await takeBack(session, created, target, options.signal)
     throw error
   }
+}
+
+/** What a target grants beyond what was asked for is not used, as in librpmem. */
+function lanesOf(grant: Grant, request: PoolRequest): number {
+  if (grant.lanes > 0) return Math.min(grant.lanes, request.lanes)
+  throw new RpmemError('ERR_PROTOCOL', 'the target granted no lanes', { facts: { lanes: grant.lanes } })
 }
 
 /** Lanes that come up after the caller has turned away, or the target was lost, are ended. */

@@ -39,6 +39,8 @@ const request = {
 
 /** 2048 checksums of 16 bytes. */
 export const maxSumsSize = 32 * KiB
+/** Inline data of a message is cut into pieces of whole words, and of no fewer bytes. */
+const minInlineSize = 64
 
 /**
  * The messages of the rpmem dialect (docs/protocol.md), each by its fields. A field that is `nullable` is null on the wire
@@ -61,7 +63,7 @@ export const controlTable = {
       rkey: word64,
       raddr: word64,
       lanes: integer(1, 2 ** 32 - 1),
-      inlineSize: integer(0),
+      inlineSize: integer(minInlineSize),
       poolSize: integer(0),
       attributes: nullable(attributes),
       secret: hex(laneSecretSize),

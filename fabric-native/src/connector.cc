@@ -96,6 +96,12 @@ bool LaneEngine::RequestLane(uint32_t lane, FabricError& error) {
   return rc == 0;
 }
 
+void LaneEngine::NoteConnected(const fid* endpoint) {
+  for (auto& lane : lanes_)
+    if (&lane->endpoint()->fid == endpoint) lane->NoteConnected();
+  ++connected_;
+}
+
 bool LaneEngine::AwaitLanes(uint64_t deadline_ns, uint32_t wanted, FabricError& error) {
   alignas(fi_eq_cm_entry) uint8_t buffer[sizeof(fi_eq_cm_entry) + 256];
   uint64_t start = NowNs();
@@ -112,7 +118,7 @@ bool LaneEngine::AwaitLanes(uint64_t deadline_ns, uint32_t wanted, FabricError& 
       return false;
     }
     if (rc >= 0 && event == FI_CONNECTED) {
-      ++connected_;
+      NoteConnected(reinterpret_cast<const fi_eq_cm_entry*>(buffer)->fid);
       continue;
     }
     if (rc >= 0 && event == FI_SHUTDOWN) {

@@ -69,7 +69,9 @@ void LaneEngine::Close() {
   Obey();
   // Lanes that were down already did not fail anew, and calls may have come in since.
   DrainInbox();
-  for (auto& lane : lanes_) fi_shutdown(lane->endpoint(), 0);
+  // The sockets provider takes descriptor 0 for the connection of an endpoint that has none, and closes it.
+  for (auto& lane : lanes_)
+    if (lane->connected()) fi_shutdown(lane->endpoint(), 0);
   lanes_.clear();
   region_.reset();
   {

@@ -97,6 +97,7 @@ class LaneEngine {
   bool Open(FabricError& error);
   bool ConnectLanes(FabricError& error);
   bool RequestLane(uint32_t lane, FabricError& error);
+  void NoteConnected(const fid* endpoint);
   bool AwaitLanes(uint64_t deadline_ns, uint32_t wanted, FabricError& error);
 
   void Run();

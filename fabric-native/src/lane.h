@@ -45,7 +45,8 @@ class Lane {
                                     fid_cq* queue, FabricError& error);
 
   fid_ep* endpoint() const { return endpoint_.get(); }
-  bool connected = false;
+  bool connected() const { return connected_; }
+  void NoteConnected() { connected_ = true; }
 
   // Posts the receives for answers; 0 or a negative code of libfabric, as below.
   int Start();
@@ -171,6 +172,7 @@ class Lane {
   uint64_t ended_ns_ = 0;
   // Last, so that it is closed first: the provider still knows the buffers.
   Owned<fid_ep> endpoint_;
+  bool connected_ = false;
 };
 
 }  // namespace rpmem

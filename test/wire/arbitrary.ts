@@ -135,7 +135,7 @@ export const controlMessage: fc.Arbitrary<ControlMessage> = fc.oneof(
     rkey: word64,
     raddr: word64,
     lanes: fc.integer({ min: 1, max: 0xffffffff }),
-    inlineSize: count,
+    inlineSize: fc.integer({ min: 64, max: Number.MAX_SAFE_INTEGER }),
     poolSize: count,
     attributes: maybeAttributes,
     secret: bytes(32),
