@@ -1,6 +1,6 @@
 import { pageSize } from '../core/index.js'
 import type { ArenaFile } from './arena-file.js'
-import { ArenaLog } from './arena-log.js'
+import { ArenaLog, type Draft } from './arena-log.js'
 import type { ArenaReading } from './arena-reading.js'
 import type { CheckpointChanges } from './checkpoint-sink.js'
 import { zeroSum } from './checksum.js'
@@ -48,8 +48,19 @@ export class ArenaCopy {
 
   /** The newest checkpoint from here on. @throws ERR_DISK_FULL: it is one of a larger arena, and nothing has happened */
   *append(changes: CheckpointChanges): Work {
+    yield* this.commit(yield* this.prepare(changes))
+  }
+
+  /** Brings the images, which do not count yet. @throws as `append` */
+  *prepare(changes: CheckpointChanges): Work<Draft> {
     const draft = yield* this.#log.draft({ ...changes, kind: 'checkpoint' })
-    yield this.#log.write(draft, [changes.images])
+    yield this.#log.writeImages(draft, [changes.images])
+    return draft
+  }
+
+  /** What was prepared last is the newest checkpoint when it has ended. */
+  *commit(draft: Draft): Work {
+    yield this.#log.writeHead(draft)
     this.#log.accept(draft)
     this.#checkpoints.push(draft.record)
     this.#take(draft.record)

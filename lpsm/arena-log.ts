@@ -94,7 +94,16 @@ export class ArenaLog {
     return this.file.write(record.at, [head, ...images], { sync: true })
   }
 
-  /** To be called once `write` has ended. */
+  /** The same in two steps: until the second has ended there is no record. */
+  writeImages({ record }: Draft, images: readonly Uint8Array[]): Operation {
+    return this.file.write(record.imagesAt, images, { sync: true })
+  }
+
+  writeHead({ head, record }: Draft): Operation {
+    return this.file.write(record.at, [head], { sync: true })
+  }
+
+  /** To be called once the record is durable. */
   accept({ record }: Draft): void {
     assert(record.number === this.#last.number + 1, 'records are accepted in order')
     this.#records.push(record)

@@ -1,5 +1,6 @@
 import { assert, type Clock, hasCode, type Random, RpmemError } from '../core/index.js'
 import { BackOff, type RemoteConnector, type Transport } from '../pool/index.js'
+import type { Draft } from './arena-log.js'
 import type { CheckpointChanges, CheckpointSink } from './checkpoint-sink.js'
 import type { Operation, Work } from './operation.js'
 import { ReplicaLink, type ReplicatedArena } from './replica-link.js'
@@ -65,6 +66,7 @@ export class ArenaReplica implements CheckpointSink {
   readonly #closed = new AbortController()
   #state: ArenaReplicaState = 'connecting'
   #link: ReplicaLink | undefined
+  #prepared: { readonly link: ReplicaLink; readonly draft: Draft } | undefined
   #sequence: number | undefined
   #transport: Transport | undefined
   #error: Error | undefined
@@ -98,9 +100,13 @@ export class ArenaReplica implements CheckpointSink {
     this.#fail(error)
   }
 
-  post(changes: CheckpointChanges): Operation {
-    assert(this.#link && this.#state === 'synced', 'only a replica in step is posted to')
-    return this.#queue.operation(this.#append(this.#link, changes))
+  prepare(changes: CheckpointChanges): Operation {
+    assert(this.#link && this.#state === 'synced', 'only a replica in step is given checkpoints')
+    return this.#queue.operation(this.#prepare(this.#link, changes))
+  }
+
+  commit(): Operation {
+    return this.#queue.operation(this.#commit())
   }
 
   /** Lets what is under way end, and says at the target that no checkpoint follows. Idempotent. */
@@ -161,14 +167,27 @@ export class ArenaReplica implements CheckpointSink {
     this.#change('synced')
   }
 
-  *#append(link: ReplicaLink, changes: CheckpointChanges): Work {
+  *#prepare(link: ReplicaLink, changes: CheckpointChanges): Work {
+    this.#prepared = undefined
     try {
-      yield* link.copy.append(changes)
+      this.#prepared = { link, draft: yield* link.copy.prepare(changes) }
     } catch (error) {
       this.#lose(link, error)
       throw error
     }
-    this.#sequence = changes.sequence
+  }
+
+  *#commit(): Work {
+    const prepared = this.#prepared
+    if (!prepared || prepared.link !== this.#link) throw this.#error ?? notYet(this.name)
+    const { link, draft } = prepared
+    try {
+      yield* link.copy.commit(draft)
+    } catch (error) {
+      this.#lose(link, error)
+      throw error
+    }
+    this.#sequence = draft.record.sequence
     this.#queue.post(link.copy.foldIfLarge()).catch(error => this.#lose(link, error))
   }
 

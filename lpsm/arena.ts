@@ -471,13 +471,15 @@ export class Arena extends EventEmitter<ArenaEvents> {
     const present = this.#sinks.filter(sink => !missing.some(one => one.sink === sink))
     try {
       const draft = yield* this.#log.draft({ ...changes, kind: 'checkpoint' })
-      const others = present.map(sink => caught(sink.post(changes), error => missing.push({ sink, error })))
+      const others = present.map(sink => caught(sink.prepare(changes), error => missing.push({ sink, error })))
       yield together([this.#log.write(draft, [changes.images]), ...others])
       this.#log.accept(draft)
       this.#checkpoints.push(draft.record)
     } catch (error) {
       throw this.#fail('the checkpoint could not be written', this.#files.log, error)
     }
+    const prepared = present.filter(sink => !missing.some(one => one.sink === sink))
+    yield together(prepared.map(sink => caught(sink.commit(), error => missing.push({ sink, error }))))
     return this.#receipt(changes.sequence, changes.pages.length, missing)
   }
 

@@ -24,8 +24,13 @@ export interface CheckpointSink {
   /** Why it takes no part at the moment; undefined if it does. */
   readonly absence: Error | undefined
   /**
-   * Makes the checkpoint durable there, as a whole or not at all; called in the order of the sequences, each when the one before has
+   * Brings the checkpoint there, so that it does not count yet; called in the order of the sequences, each when the one before has
    * ended, and not while it is absent.
    */
-  post(changes: CheckpointChanges): Operation
+  prepare(changes: CheckpointChanges): Operation
+  /**
+   * What was prepared last is durable there when it has ended, and is the newest checkpoint. Called when it is durable here, so that no
+   * copy is ever ahead of the arena.
+   */
+  commit(): Operation
 }

@@ -98,6 +98,33 @@ t.test('a replica is at a checkpoint after each single message that it got', asy
   t.ok(looked > 12)
 })
 
+t.test('no replica is ever ahead of what is durable here, so whoever is killed finds it equal or behind', async t => {
+  const { create, at, data, log, options, folder } = bed(t, 'a')
+  const arena = await create()
+  let looked = 0
+  for (let round = 1; round <= 6; round++) {
+    store(arena, round, round, 40)
+    const moments: { there: Uint8Array<ArrayBuffer>; files: readonly [string, string] }[] = []
+    at('a').onReceive = bytes => {
+      const files = [join(folder, `data-${looked}`), join(folder, `log-${looked++}`)] as const
+      cpSync(data, files[0])
+      cpSync(log, files[1])
+      moments.push({ there: new Uint8Array(bytes), files })
+    }
+    await arena.checkpoint({ ratio: 0.1 })
+    at('a').onReceive = () => {}
+    for (const { there, files } of moments) {
+      const after = arenaTargets('a')
+      after.at('a').bytes = there
+      const again = await Arena.open(...files, { ...options, connectRemote: after.connector })
+      t.ok(replicaOf(there).sequence <= (again.checkpoints.at(-1)?.sequence ?? -1))
+      sameBytes(t, replicaOf(after.at('a').bytes).content, contentOf(again), 'the replica')
+      await again.close()
+    }
+  }
+  t.ok(looked > 12)
+})
+
 t.test(
   'a checkpoint that a replica misses is durable here and fails, and its repetition says when the replica has it',
   async t => {
