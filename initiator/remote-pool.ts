@@ -140,9 +140,10 @@ export class RemotePool extends EventEmitter<RemotePoolEvents> {
     return this.#attributes
   }
 
-  /** For `RemotePool.attach` in a worker thread; good until close(). Threads of C use the RPMEMpool of rpmem_open(3) itself. */
+  /** For `RemotePool.attach` in a worker thread; good until close(), or until the target is lost. Threads of C use the RPMEMpool of rpmem_open(3) itself. */
   share(): RemotePoolToken {
     if (this.#closing) throw this.#closedError()
+    if (this.#lost) throw lostBefore(this.#lost)
     return { ...this.#facts, attributes: this.#attributes, lanes: this.#lanes.share() }
   }
 

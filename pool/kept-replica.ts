@@ -106,7 +106,7 @@ export class KeptReplica extends RecordedReplica {
     const { map } = this.#options
     const { memory } = map
     if (!(memory instanceof NativeMemory)) throw new RpmemError('ERR_ARGUMENT', 'only mapped memory can be shared')
-    if (!this.#isShared) this.#options.board.locked(() => this.#remote && this.#board.tell(this.#remote.share()))
+    if (!this.#isShared && this.#remote) this.#tell(this.#remote)
     this.#isShared = true
     return { board: this.#board.buffer, map: map.share(), media: memory.share() }
   }
@@ -238,12 +238,17 @@ export class KeptReplica extends RecordedReplica {
     }
   }
 
+  /** A connection that is lost already is about to say so. */
+  #tell(remote: RemoteReplica): void {
+    if (!remote.failure) this.#options.board.locked(() => this.#board.tell(remote.share()))
+  }
+
   #attach(remote: RemoteReplica): void {
     this.#remote = remote
     this.#method = remote.method
     this.#transport = remote.transport
     this.#failure = undefined
-    if (this.#isShared) this.#options.board.locked(() => this.#board.tell(remote.share()))
+    if (this.#isShared) this.#tell(remote)
     remote.onLost(error => {
       if (this.#remote === remote) this.#lose(error)
     })

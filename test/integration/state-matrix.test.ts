@@ -11,7 +11,7 @@ const size = 8 * MiB
 const attributes: PoolAttributes = { ...zeroAttributes(), signature: Buffer.from('MATRIX\0\0') }
 const bytes = new Uint8Array(64)
 
-/** Every method of a remote pool but close(), which never fails, and share(), for which the target is not needed. */
+/** Every method of a remote pool but close(), which never fails. */
 const remoteMethods: readonly (readonly [name: string, call: (pool: RemotePool) => unknown])[] = [
   ['persistSync', pool => pool.persistSync(pageSize, 64)],
   ['persist', pool => pool.persist(pageSize, 64)],
@@ -24,6 +24,7 @@ const remoteMethods: readonly (readonly [name: string, call: (pool: RemotePool) 
   ['readSync', pool => pool.readSync(0, new Uint8Array(64))],
   ['read', pool => pool.read(0, new Uint8Array(64))],
   ['setAttributes', pool => pool.setAttributes({ ...attributes, major: 2 })],
+  ['share', async pool => pool.share()],
 ]
 
 /** Every method of a pool, and whether it needs all replicas. */
@@ -131,9 +132,6 @@ for (const { name, code, reach } of remoteStates) {
       if (code) await t.rejects(outcome(), { code }, method)
       else await t.resolves(outcome(), method)
     }
-    const share = async () => pool.share()
-    if (code === 'ERR_CLOSED') await t.rejects(share(), { code }, 'share')
-    else await t.resolves(share(), 'share')
     t.match(pool, { laneCount: 2, size, transport: { provider: 'tcp' }, attributes: { signature: /./ } }, 'facts stay')
     t.equal(pool.failure?.code, code === 'ERR_TARGET_LOST' ? code : undefined)
     await t.resolves(settle(), 'what was begun succeeds')
