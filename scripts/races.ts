@@ -25,7 +25,7 @@ const tests = 'test/races'
 const programs: readonly { readonly name: string; readonly rounds: number; readonly mustFail?: boolean }[] = [
   { name: 'planted-race', rounds: 0, mustFail: true },
   { name: 'memory', rounds: 3000 },
-  { name: 'page-tracking', rounds: 3000 },
+  { name: 'changed-pages', rounds: 3000 },
   { name: 'lanes', rounds: 150 },
 ]
 const exitCode = 66

@@ -1,4 +1,4 @@
-// links: adapter lane-engine lane-driving connector lane lane-sending mailbox operation-table wheel provider mapping mapped-range page-sync dirty-pages store bus-guard
+// links: adapter lane-engine lane-driving connector lane lane-sending mailbox operation-table wheel provider mapping mapped-range page-sync dirty-pages store bus-guard page-tracking private-pages write-protect
 // smoke-runs: 40000
 //
 // Answers of a target at the initiator, in both dialects: one that is not due, or not as it has to be, ends the connection; an

@@ -1,4 +1,4 @@
-// links: adapter lane-server provider mapping mapped-range page-sync dirty-pages store bus-guard
+// links: adapter lane-server provider mapping mapped-range page-sync dirty-pages store bus-guard page-tracking private-pages write-protect
 //
 // In-band messages at the target, in both dialects: a message that breaks the rules ends the lane and changes nothing; any
 // other one changes exactly what it says, inside the pool, and is answered once.

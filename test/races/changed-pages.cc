@@ -90,7 +90,7 @@ void Track(TrackingMethod method, uint32_t seed, int rounds) {
 
 }  // namespace
 
-// page-tracking SEED ROUNDS; the last line is the number of operations.
+// changed-pages SEED ROUNDS; the last line is the number of operations.
 int main(int argc, char** argv) {
   uint32_t seed = argc > 1 ? static_cast<uint32_t>(std::atoi(argv[1])) : 1;
   int rounds = argc > 2 ? std::atoi(argv[2]) : 20;
