@@ -207,7 +207,7 @@ export function arenaCompliance(t: Test, bed: ArenaBed): void {
   })
 
   t.test(`${bed.name}: whatever is stored, taken and grown, no change is missed and little else is found`, async t => {
-    fc.assert(
+    const outcome = fc.check(
       fc.property(fc.array(step, { maxLength: 30 }), steps => {
         const memory = bed.open(t, { size, reservation: 4 * size })
         const written = new Set<number>()
@@ -229,6 +229,7 @@ export function arenaCompliance(t: Test, bed: ArenaBed): void {
       }),
       { numRuns: 60, seed: 6 },
     )
+    t.notOk(outcome.failed, fc.defaultReportMessage(outcome) ?? 'every run')
   })
 }
 
