@@ -7,7 +7,7 @@ import { getHeapStatistics } from 'node:v8'
 import { Vmem } from 'rpmem'
 
 const directory = process.argv[2] ?? '/dev/shm'
-const entries = Number(process.argv[3] ?? 1_000_000)
+const entries = Number(process.argv[3] ?? 2_000_000)
 const tableLength = 2 ** Math.ceil(Math.log2(entries))
 
 // An entry: offset of the next one in its chain (8 bytes), its key (8 bytes), its value (112 bytes).

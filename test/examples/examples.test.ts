@@ -74,13 +74,13 @@ t.test('worker-threads shows what the workers wrote', { timeout: 60_000 }, async
 })
 
 t.test('large-index answers from an index larger than the JavaScript heap', { timeout: 100_000 }, async t => {
-  const program = ['--max-old-space-size=32', compiled('large-index'), t.testdir({}), '600000']
+  const program = ['--max-old-space-size=32', compiled('large-index'), t.testdir({}), '1200000']
   const { stdout } = await run(process.execPath, program)
   const [, index, heap] = /^index of (\d+) MiB, JavaScript heap of at most (\d+) MiB$/m.exec(stdout) ?? []
   t.ok(Number(index) > Number(heap), stdout)
   t.match(
     stdout,
-    /^0: value of 0\n300000: value of 300000\n599999: value of 599999\n600000: undefined\nconsistent: true$/m,
+    /^0: value of 0\n600000: value of 600000\n1199999: value of 1199999\n1200000: undefined\nconsistent: true$/m,
   )
 })
 
