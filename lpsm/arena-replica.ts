@@ -151,11 +151,11 @@ export class ArenaReplica implements CheckpointSink {
       await this.#queue.post(link.copy.append(changes))
       await this.#queue.post(link.copy.foldIfLarge())
     }
-    await source.inTurn(this.#close(link))
+    await source.inTurn(this.#comeIntoStep(link))
   }
 
   /** The last step, while no checkpoint is written: from here on it gets each of them. */
-  *#close(link: ReplicaLink): Work {
+  *#comeIntoStep(link: ReplicaLink): Work {
     const { sequence, sums } = link.copy
     const changes = this.#options.source.lacking(sequence, sums)
     if (changes) yield this.#queue.operation(link.copy.append(changes))
